@@ -1,0 +1,37 @@
+-- A shared list. Everybody who has it open sees at once what the others add and tick off.
+local pillar = require "pillar"
+local app = pillar.app()
+
+app:migrate {
+  "CREATE TABLE items (id TEXT PRIMARY KEY, title TEXT NOT NULL, done BOOLEAN NOT NULL DEFAULT FALSE)",
+}
+
+-- Who is asking? Here the name in ?user= or in a header is believed; examples/pillar signs people in.
+app:authenticate(function(req)
+  local name = req.query.user or req.headers["X-User"]
+  return name and { id = name }
+end)
+
+app:entity("item", {
+  path = "/api/items",
+  list = function(_, db)
+    return db:rows("SELECT * FROM items ORDER BY id")
+  end,
+  find = function(db, id)
+    return db:row("SELECT * FROM items WHERE id = ?", id)
+  end,
+  create = function(req, db)
+    return db:insert("items", { id = pillar.uuid(), title = req:json().title })
+  end,
+  update = function(req, db, item)
+    return db:update("items", item.id, { done = req:json().done })
+  end,
+  delete = function(_, db, item)
+    return db:delete("items", item.id)
+  end,
+  targets = function()
+    return pillar.everyone
+  end,
+})
+
+return app

@@ -1,0 +1,214 @@
+--- The app: what a script defines. Each method checks what it is given at once, so that a mistake names the script's
+--- line.
+
+local check = require "pillar.check"
+local entity = require "pillar.entity"
+local pattern = require "pillar.pattern"
+
+---@class pillar.User
+---@field id string|integer
+
+---@alias pillar.Handler fun(req: pillar.Request, db: pillar.Database): any, any, any
+
+---@class pillar.RouteOptions
+---@field public? boolean anybody may ask, signed in or not; req.user is nil
+---@field transaction? boolean false: the handler waits on something outside, and writes inside of db:transaction only
+
+---@alias pillar.Define fun(app: pillar.App, path: string, options: table|pillar.Handler, fn?: pillar.Handler)
+
+---@class pillar.App
+---@field package routes table[]
+---@field package entities table<string, boolean>
+---@field package authenticator? fun(req: pillar.Request, db: pillar.Database): pillar.User?
+local App = {}
+App.__index = App
+
+local route_options = { public = "boolean", transaction = "boolean" }
+
+---@param settings? table
+---@return pillar.App
+function App.new(settings)
+  if settings ~= nil and type(settings) ~= "table" then
+    error("pillar.app: the settings must be a table", 3)
+  end
+  return setmetatable({
+    settings = settings or {},
+    routes = {},
+    entities = {},
+    entity_names = {},
+    mounts = {},
+    migrations = {},
+  }, App)
+end
+
+--- Says who is asking. The function gets the request, and a database that only reads, and returns a user, a table with
+--- an `id`; or nil, and the request is answered with 401.
+---@param fn fun(req: pillar.Request, db: pillar.Database): pillar.User?
+function App:authenticate(fn)
+  if type(fn) ~= "function" then
+    error("app:authenticate takes a function", 2)
+  end
+  if self.authenticator then
+    error("app:authenticate or app:anonymous was called already", 2)
+  end
+  self.authenticator = fn
+end
+
+--- Lets everybody in without signing in; all are the user { id = "anonymous" }.
+function App:anonymous()
+  if self.authenticator then
+    error("app:authenticate or app:anonymous was called already", 2)
+  end
+  self.is_anonymous = true
+  self.authenticator = function()
+    return { id = "anonymous" }
+  end
+end
+
+---@package
+function App:add_route(method, path, options, handler, level)
+  local problem = pattern.problem(path)
+  if problem then
+    error(problem, level + 1)
+  end
+  local mode = "read"
+  if method ~= "GET" then
+    mode = options.transaction == false and "free" or "write"
+  elseif options.transaction ~= nil then
+    error("transaction is for mutations; a GET only reads", level + 1)
+  end
+  self.routes[#self.routes + 1] = {
+    method = method,
+    pattern = path,
+    mode = mode,
+    public = options.public or false,
+    status = options.status,
+    handler = handler,
+    source = check.source(level + 1),
+  }
+end
+
+local function define(method)
+  return function(self, path, options, handler)
+    if handler == nil then
+      options, handler = {}, options
+    end
+    local what = ("app:%s(%s)"):format(method:lower(), tostring(path))
+    if type(options) ~= "table" or type(handler) ~= "function" then
+      error(what .. " takes a path, a table of options if need be, and a function", 2)
+    end
+    check.options(what, options, route_options, 2)
+    self:add_route(method, path, options, handler, 2)
+  end
+end
+
+--- A route that reads: its handler sees one snapshot of the database and can neither write nor emit.
+---@type pillar.Define
+App.get = define "GET"
+
+--- Routes that change something: the handler is a transaction. When it returns, what it wrote and emitted is
+--- committed; when it raises, or answers with 400 or above, all of that vanishes.
+---@type pillar.Define
+App.post = define "POST"
+---@type pillar.Define
+App.put = define "PUT"
+---@type pillar.Define
+App.patch = define "PATCH"
+---@type pillar.Define
+App.delete = define "DELETE"
+
+--- Declares an entity, so that events may name it. With a table that has handlers, makes its routes too, and emits for
+--- them; see lua/pillar/entity.lua.
+---@param name string
+---@param spec? pillar.EntitySpec
+function App:entity(name, spec)
+  if type(name) ~= "string" or not name:match("^%a[%w_.-]*$") or #name > 64 then
+    error("app:entity: the name must be a letter followed by letters, digits, '_', '-' or '.', at most 64 in all", 2)
+  end
+  if self.entities[name] then
+    error(("app:entity: '%s' is declared twice"):format(name), 2)
+  end
+  self.entities[name] = true
+  self.entity_names[#self.entity_names + 1] = name
+  if spec ~= nil then
+    entity.define(self, name, spec, 2)
+  end
+end
+
+--- Serves the files of a directory, without signing in. A path is looked for among the routes first.
+---@param prefix string "/" or "/assets"
+---@param dir string relative to the script
+---@param options? { fallback: string } a file below dir to serve where there is none, for pages that route by themselves
+function App:static(prefix, dir, options)
+  local problem = pattern.problem(prefix)
+  if problem or prefix:find("[:*]") then
+    error("app:static: " .. (problem or "the prefix has no parameters"), 2)
+  end
+  if type(dir) ~= "string" or dir == "" then
+    error("app:static: the directory must be a string", 2)
+  end
+  check.options("app:static", options or {}, { fallback = "string" }, 2)
+  self.mounts[#self.mounts + 1] = {
+    prefix = prefix:gsub("/+$", ""),
+    dir = dir,
+    fallback = options and options.fallback,
+  }
+end
+
+--- The schema's steps, in order: SQL texts, or tables { name = ..., sql = ... }. Each is applied once, when a broker
+--- starts. Never change a step that was applied anywhere; add one.
+---@param steps (string|{ name: string, sql: string })[]
+function App:migrate(steps)
+  if type(steps) ~= "table" then
+    error("app:migrate takes a list of SQL texts", 2)
+  end
+  for i, step in ipairs(steps) do
+    if type(step) == "string" then
+      step = { name = "", sql = step }
+    end
+    if type(step) ~= "table" or type(step.sql) ~= "string" then
+      error(("app:migrate: step %d must be an SQL text, or { name = ..., sql = ... }"):format(i), 2)
+    end
+    check.options(("app:migrate: step %d"):format(i), step, { name = "string", sql = "string" }, 2)
+    self.migrations[#self.migrations + 1] = { name = step.name or "", sql = step.sql }
+  end
+end
+
+local function list_settings(settings)
+  local list = {}
+  for name, value in pairs(settings) do
+    if type(value) == "boolean" then
+      value = value and "on" or "off"
+    end
+    list[#list + 1] = { name = tostring(name), value = tostring(value) }
+  end
+  return list
+end
+
+local function absolute(path, dir)
+  return dir:sub(1, 1) == "/" and dir or (path:match("^(.*)/[^/]*$") or ".") .. "/" .. dir
+end
+
+--- What the C side needs to know.
+---@package
+---@param path string of the script
+function App:describe(path)
+  if not self.authenticator then
+    error(path .. ": nobody says who is asking; call app:authenticate(function(req, db) ... end), or app:anonymous() "
+      .. "if everybody may do everything", 0)
+  end
+  for _, mount in ipairs(self.mounts) do
+    mount.dir = absolute(path, mount.dir)
+  end
+  self.routes[#self.routes + 1] = require("pillar.emit_api").route
+  return {
+    routes = self.routes,
+    entities = self.entity_names,
+    mounts = self.mounts,
+    migrations = self.migrations,
+    settings = list_settings(self.settings),
+    anonymous = self.is_anonymous or false,
+  }
+end
+
+return App

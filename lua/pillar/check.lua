@@ -1,0 +1,63 @@
+--- Checks of what a script gives to the library: a typo is found when the script is loaded, with the script's own line.
+
+local check = {}
+
+--- How many single-letter changes lie between two words.
+local function distance(a, b)
+  local row = {}
+  for j = 0, #b do
+    row[j] = j
+  end
+  for i = 1, #a do
+    local diagonal = row[0]
+    row[0] = i
+    for j = 1, #b do
+      local cost = a:byte(i) == b:byte(j) and 0 or 1
+      local best = math.min(row[j] + 1, row[j - 1] + 1, diagonal + cost)
+      diagonal, row[j] = row[j], best
+    end
+  end
+  return row[#b]
+end
+
+local function nearest(word, known)
+  local best, best_distance
+  for name in pairs(known) do
+    local d = distance(word:lower(), name:lower())
+    if not best or d < best_distance or (d == best_distance and name < best) then
+      best, best_distance = name, d
+    end
+  end
+  if best and best_distance <= math.max(2, #word // 3) then
+    return best
+  end
+end
+
+--- Raises, at the script's line, for a key of `options` that is not in `known` or has another type.
+---@param what string for the message
+---@param options table
+---@param known table<string, string> names and Lua types
+---@param level integer of the script, as for error
+function check.options(what, options, known, level)
+  for name, value in pairs(options) do
+    local wanted = known[name]
+    if not wanted then
+      local meant = type(name) == "string" and nearest(name, known)
+      error(("%s: unknown field '%s'%s"):format(what, tostring(name),
+        meant and ("; did you mean '%s'?"):format(meant) or ""), level + 1)
+    end
+    if type(value) ~= wanted then
+      error(("%s: '%s' must be a %s, not a %s"):format(what, name, wanted, type(value)), level + 1)
+    end
+  end
+end
+
+--- "app.lua:12", for the function that called the library.
+---@param level integer as for error
+---@return string
+function check.source(level)
+  local info = debug.getinfo(level + 1, "Sl")
+  return ("%s:%d"):format(info.short_src, info.currentline)
+end
+
+return check

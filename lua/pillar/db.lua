@@ -1,0 +1,157 @@
+--- Shorthands of `db`, over the statements that the C side runs.
+
+local core = require "pillar.core"
+local failure = require "pillar.failure"
+
+---@alias pillar.Value string|number|boolean|lightuserdata|pillar.Blob|nil
+
+---@class pillar.Database
+---@field row fun(db: pillar.Database, sql: string, ...): table? the first row, or nil
+---@field rows fun(db: pillar.Database, sql: string, ...): table[]
+---@field value fun(db: pillar.Database, sql: string, ...): any the first column of the first row
+---@field values fun(db: pillar.Database, sql: string, ...): any[] the first column of every row
+---@field exec fun(db: pillar.Database, sql: string, ...): integer the number of rows changed
+local methods = core.db_methods
+
+local function quote(name)
+  if type(name) ~= "string" or name == "" or name:find("\0", 1, true) then
+    error("a table or column must be named by a string", 4)
+  end
+  return '"' .. name:gsub('"', '""') .. '"'
+end
+
+--- The columns of a table of values, sorted, so that the same columns give the same statement.
+local function columns_of(values, what)
+  if type(values) ~= "table" then
+    error(what .. " must be a table of columns and values", 3)
+  end
+  local columns = {}
+  for column in pairs(values) do
+    columns[#columns + 1] = column
+  end
+  table.sort(columns, function(a, b)
+    return tostring(a) < tostring(b)
+  end)
+  return columns
+end
+
+--- The condition for rows with these columns, or with this id; appends its parameters.
+local function condition(where, parameters)
+  if type(where) ~= "table" then
+    if where == nil then
+      error("which row? give an id, or a table of columns and values", 3)
+    end
+    where = { id = where }
+  end
+  local parts = {}
+  for _, column in ipairs(columns_of(where, "the condition")) do
+    if where[column] == core.null then
+      parts[#parts + 1] = quote(column) .. " IS NULL"
+    else
+      parts[#parts + 1] = quote(column) .. " = ?"
+      parameters[#parameters + 1] = where[column]
+    end
+  end
+  if #parts == 0 then
+    error("an empty condition would mean every row; write that as SQL", 3)
+  end
+  return table.concat(parts, " AND ")
+end
+
+--- Inserts a row and returns it whole, defaults included.
+---@param name string the table
+---@param values table<string, pillar.Value>
+---@return table row
+function methods:insert(name, values)
+  local columns = columns_of(values, "the row")
+  local names, marks, parameters = {}, {}, {}
+  for i, column in ipairs(columns) do
+    names[i], marks[i], parameters[i] = quote(column), "?", values[column]
+  end
+  local into = "INSERT INTO " .. quote(name)
+  if #columns == 0 then
+    return self:row(into .. " DEFAULT VALUES RETURNING *")
+  end
+  local sql = ("%s (%s) VALUES (%s) RETURNING *"):format(into, table.concat(names, ", "), table.concat(marks, ", "))
+  return self:row(sql, table.unpack(parameters, 1, #columns))
+end
+
+--- Changes the rows that fit and returns the first of them as it is now; nil when none fits.
+---@param name string the table
+---@param where pillar.Value|table<string, pillar.Value> an id, or columns and values
+---@param values table<string, pillar.Value> pillar.null for NULL
+---@return table? row
+function methods:update(name, where, values)
+  local columns = columns_of(values, "the changes")
+  local sets, parameters = {}, {}
+  for i, column in ipairs(columns) do
+    sets[i], parameters[i] = quote(column) .. " = ?", values[column]
+  end
+  local fits = condition(where, parameters)
+  if #columns == 0 then
+    return self:row(("SELECT * FROM %s WHERE %s"):format(quote(name), fits), table.unpack(parameters))
+  end
+  local sql = ("UPDATE %s SET %s WHERE %s RETURNING *"):format(quote(name), table.concat(sets, ", "), fits)
+  return self:row(sql, table.unpack(parameters))
+end
+
+--- Deletes the rows that fit and returns the first of them as it was; nil when none fits.
+---@param name string the table
+---@param where pillar.Value|table<string, pillar.Value> an id, or columns and values
+---@return table? row
+function methods:delete(name, where)
+  local parameters = {}
+  local fits = condition(where, parameters)
+  return self:row(("DELETE FROM %s WHERE %s RETURNING *"):format(quote(name), fits), table.unpack(parameters))
+end
+
+local constraints = { unique = true, foreign_key = true, not_null = true, check = true }
+
+--- Calls fn(...) so that a constraint it breaks is a value: nil and the failure, with everything that fn wrote undone.
+--- Any other error goes on.
+---@param fn function
+---@return any ... what fn returns; or nil and a pillar.Failure whose code is unique, foreign_key, not_null or check
+function methods:try(fn, ...)
+  local writes = core.in_transaction()
+  if writes then
+    core.savepoint(self)
+  end
+  local result = table.pack(pcall(fn, ...))
+  if result[1] then
+    if writes then
+      core.release(self)
+    end
+    return table.unpack(result, 2, result.n)
+  end
+  if writes then
+    core.rollback_to(self)
+  end
+  local problem = result[2]
+  if failure.is(problem) and constraints[problem.code] then
+    return nil, problem
+  end
+  error(problem, 0)
+end
+
+--- Runs fn(...) as a transaction: what it writes and emits is committed when it returns, and vanishes when it raises.
+--- For routes with transaction = false; in any other mutation it is a part of the handler's own transaction, and only
+--- what fn did is undone when it raises.
+---@param fn function
+---@return any ... what fn returns
+function methods:transaction(fn, ...)
+  local nested = core.in_transaction()
+  if nested then
+    core.savepoint(self)
+  else
+    core.begin(self)
+  end
+  local result = table.pack(pcall(fn, ...))
+  if result[1] then
+    (nested and core.release or core.commit)(self)
+    return table.unpack(result, 2, result.n)
+  end
+  (nested and core.rollback_to or core.rollback)(self)
+  error(result[2], 0)
+end
+
+return methods

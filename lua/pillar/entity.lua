@@ -1,0 +1,249 @@
+--- app:entity: the routes of one kind of row, with their events.
+---
+--- The handlers do the work; this file does what is the same for all: finding the row, 404, the status, and an event to
+--- everybody whom the change concerns. For a change of an existing row, `targets` is asked before and after: who loses
+--- sight of it gets "removed", who gains sight of it gets "created", the others get "updated".
+
+local check = require "pillar.check"
+local core = require "pillar.core"
+local failure = require "pillar.failure"
+local publish = require "pillar.emit"
+
+local entity = {}
+
+---@class pillar.EntitySpec
+---@field path? string "/api/tasks"; needed with any handler
+---@field list? fun(req, db): any  GET path
+---@field get? fun(req, db, row): any  GET path/:id
+---@field find? fun(db, id: string, req): table?  the row with this id, or nil: 404; needed by all that follow
+---@field create? fun(req, db): table  POST path; returns the row
+---@field update? fun(req, db, row): table  PATCH path/:id; returns the row as it is now
+---@field replace? fun(req, db, row): table  PUT path/:id; the same
+---@field delete? fun(req, db, row): table?  DELETE path/:id
+---@field targets? fun(db, row, req): (string|integer)[]|table  whom a row concerns; needed with create, update, ...
+---@field project? fun(row): string|integer|nil  the event's projectId; by default row.projectId
+
+local known = {
+  path = "string",
+  list = "function",
+  get = "function",
+  find = "function",
+  create = "function",
+  update = "function",
+  replace = "function",
+  delete = "function",
+  targets = "function",
+  project = "function",
+}
+
+local needs_find = { "get", "update", "replace", "delete" }
+local needs_targets = { "create", "update", "replace", "delete" }
+
+local function check_spec(name, spec, level)
+  local what = ("app:entity(%q)"):format(name)
+  if type(spec) ~= "table" then
+    error(what .. ": the second argument must be a table", level + 1)
+  end
+  check.options(what, spec, known, level + 1)
+  local handlers = spec.list or spec.get or spec.create or spec.update or spec.replace or spec.delete
+  if handlers and not spec.path then
+    error(what .. ": handlers need a path", level + 1)
+  end
+  for _, handler in ipairs(needs_find) do
+    if spec[handler] and not spec.find then
+      error(("%s: '%s' needs 'find'"):format(what, handler), level + 1)
+    end
+  end
+  for _, handler in ipairs(needs_targets) do
+    if spec[handler] and not spec.targets then
+      error(("%s: '%s' needs 'targets', which says whom the change concerns"):format(what, handler), level + 1)
+    end
+  end
+end
+
+--- The id in an answer of targets: ids themselves, or rows that hold one.
+local function user_id(value)
+  if type(value) == "table" then
+    value = value.userId or value.user_id or value.id
+  end
+  if math.type(value) == "integer" then
+    return tostring(value)
+  end
+  return value
+end
+
+--- The targets of a row: pillar.everyone, or a list of ids and the set of them.
+local function ask_targets(name, spec, db, row, req)
+  local answer = spec.targets(db, row, req)
+  if answer == core.everyone then
+    return answer, nil
+  end
+  if type(answer) ~= "table" then
+    error(("the targets of %s must be a list of user ids, or pillar.everyone; not a %s"):format(name, type(answer)), 0)
+  end
+  local ids, set = {}, {}
+  for i, value in ipairs(answer) do
+    local id = user_id(value)
+    if type(id) ~= "string" then
+      error(("the targets of %s: element %d is no user id"):format(name, i), 0)
+    end
+    if not set[id] then
+      set[id] = true
+      ids[#ids + 1] = id
+    end
+  end
+  return ids, set
+end
+
+--- Those of `ids` that are in `set`, or that are not.
+local function select_ids(ids, set, inside)
+  local selected = {}
+  for _, id in ipairs(ids) do
+    if (set[id] == true) == inside then
+      selected[#selected + 1] = id
+    end
+  end
+  return selected
+end
+
+local function project_of(spec, row)
+  if spec.project then
+    return spec.project(row)
+  end
+  return row.projectId
+end
+
+local function check_row(name, handler, row)
+  if type(row) ~= "table" or row.id == nil then
+    error(("'%s' of %s must return the row, with its id"):format(handler, name), 0)
+  end
+end
+
+local function emit(name, spec, action, row, targets, data)
+  if targets ~= core.everyone and #targets == 0 then
+    return
+  end
+  publish({
+    entity = name,
+    action = action,
+    targetUserIds = targets,
+    entityId = row.id,
+    projectId = project_of(spec, row),
+    data = data,
+  }, 1)
+end
+
+--- The events of a row that was there before. Who falls out is told first, and is not told what the row is now.
+local function emit_change(name, spec, row, before, before_set, after, after_set)
+  if before == core.everyone and after == core.everyone then
+    emit(name, spec, "updated", row, after, row)
+  elseif before == core.everyone then
+    emit(name, spec, "removed", row, core.everyone, nil)
+    emit(name, spec, "created", row, after, row)
+  elseif after == core.everyone then
+    emit(name, spec, "updated", row, core.everyone, row)
+  else
+    emit(name, spec, "removed", row, select_ids(before, after_set, false), nil)
+    emit(name, spec, "created", row, select_ids(after, before_set, false), row)
+    emit(name, spec, "updated", row, select_ids(after, before_set, true), row)
+  end
+end
+
+local function find(name, spec, req, db)
+  local row = spec.find(db, req.params.id, req)
+  if not row then
+    failure.raise(404, "not_found", ("there is no such %s"):format(name))
+  end
+  return row
+end
+
+--- A handler may answer for itself, with a status; below 300 the row is then its body.
+local function own_answer(first)
+  return math.type(first) == "integer"
+end
+
+local function creator(name, spec)
+  return function(req, db)
+    local first, body, headers = spec.create(req, db)
+    local row = own_answer(first) and body or first
+    if own_answer(first) and first >= 300 then
+      return first, body, headers
+    end
+    check_row(name, "create", row)
+    emit(name, spec, "created", row, (ask_targets(name, spec, db, row, req)), row)
+    if own_answer(first) then
+      return first, body, headers
+    end
+    return 201, row
+  end
+end
+
+local function changer(name, spec, handler)
+  return function(req, db)
+    local found = find(name, spec, req, db)
+    local before, before_set = ask_targets(name, spec, db, found, req)
+    local first, body, headers = spec[handler](req, db, found)
+    local row = own_answer(first) and body or first
+    if own_answer(first) and first >= 300 then
+      return first, body, headers
+    end
+    check_row(name, handler, row)
+    local after, after_set = ask_targets(name, spec, db, row, req)
+    emit_change(name, spec, row, before, before_set, after, after_set)
+    if own_answer(first) then
+      return first, body, headers
+    end
+    return 200, row
+  end
+end
+
+local function deleter(name, spec)
+  return function(req, db)
+    local found = find(name, spec, req, db)
+    local id, project = found.id, project_of(spec, found)
+    local before = ask_targets(name, spec, db, found, req)
+    local first, body, headers = spec.delete(req, db, found)
+    if own_answer(first) and first >= 300 then
+      return first, body, headers
+    end
+    emit(name, { project = function() return project end }, "deleted", { id = id }, before, nil)
+    if first == nil then
+      return 204
+    end
+    return first, body, headers
+  end
+end
+
+---@param app pillar.App
+---@param name string
+---@param spec pillar.EntitySpec
+---@param level integer of the script, as for error
+function entity.define(app, name, spec, level)
+  check_spec(name, spec, level + 1)
+  local collection, one = spec.path, spec.path and spec.path:gsub("/+$", "") .. "/:id"
+  local function add(method, path, handler)
+    app:add_route(method, path, {}, handler, level + 2)
+  end
+  if spec.list then
+    add("GET", collection, spec.list)
+  end
+  if spec.get then
+    add("GET", one, function(req, db)
+      return spec.get(req, db, find(name, spec, req, db))
+    end)
+  end
+  if spec.create then
+    add("POST", collection, creator(name, spec))
+  end
+  if spec.update then
+    add("PATCH", one, changer(name, spec, "update"))
+  end
+  if spec.replace then
+    add("PUT", one, changer(name, spec, "replace"))
+  end
+  if spec.delete then
+    add("DELETE", one, deleter(name, spec))
+  end
+end
+
+return entity

@@ -1,0 +1,18 @@
+--- Lines in the broker's log, with the id of the request they belong to.
+
+local core = require "pillar.core"
+
+---@class pillar.log
+local log = {}
+
+for _, level in ipairs { "debug", "info", "warn", "error" } do
+  ---@param format string as for string.format; taken as it is when nothing else is given
+  log[level] = function(format, ...)
+    if select("#", ...) > 0 then
+      format = string.format(format, ...)
+    end
+    core.log(level, tostring(format))
+  end
+end
+
+return log

@@ -1,0 +1,71 @@
+--- What the C side calls: loading a script, finding out who asks, running a route.
+
+local core = require "pillar.core"
+local answer = require "pillar.answer"
+local emit = require "pillar.emit"
+require "pillar.db"
+require "pillar.request"
+
+local runtime = {}
+
+local app -- the script's, once it is loaded
+
+--- Publishes a change when the handler's transaction is committed.
+---@param event pillar.Event
+function _G.emit_sync_event(event)
+  emit(event, 2)
+end
+
+--- Runs the script at `path`; returns what it defines, for the C side to read.
+function runtime.load(path)
+  local chunk, problem = loadfile(path)
+  if not chunk then
+    error(problem, 0)
+  end
+  app = chunk()
+  if getmetatable(app) ~= require("pillar.app") then
+    error(path .. ": the script must end with: return app", 0)
+  end
+  local description = app:describe(path)
+  core.declare_entities(description.entities)
+  return description
+end
+
+local unauthorized = core.json_encode {
+  error = { code = "unauthorized", message = "sign in first" },
+}
+local unauthorized_headers = { "Content-Type", "application/json", "WWW-Authenticate", "Bearer" }
+
+local function sign_in(req, db)
+  local user = app.authenticator(req, db)
+  if not user then
+    return 401, unauthorized, unauthorized_headers
+  end
+  local id = type(user) == "table" and user.id
+  if math.type(id) == "integer" then
+    id = tostring(id)
+  end
+  if type(id) ~= "string" or id == "" then
+    error("authenticate must return nil or a user: a table with an id, a string or an integer", 0)
+  end
+  core.identify(id)
+  req.user = user
+end
+
+--- Nothing for a user who may go on; else the answer.
+function runtime.identify(req, db, index)
+  if not app.routes[index].public then
+    return sign_in(req, db)
+  end
+end
+
+function runtime.identify_stream(req, db)
+  return sign_in(req, db)
+end
+
+function runtime.handle(req, db, index)
+  local route = app.routes[index]
+  return answer.make(route.status or 200, route.handler(req, db))
+end
+
+return runtime

@@ -1,0 +1,42 @@
+#include "base/utf8.h"
+
+static bool continues(unsigned char c)
+{
+    return (c & 0xc0) == 0x80;
+}
+
+size_t utf8_sequence(struct str s)
+{
+    const unsigned char *p = (const unsigned char *)s.ptr;
+
+    if (p[0] < 0x80)
+        return 1;
+    if (p[0] >= 0xc2 && p[0] <= 0xdf)
+        return s.len >= 2 && continues(p[1]) ? 2 : 0;
+    if (p[0] >= 0xe0 && p[0] <= 0xef) {
+        if (s.len < 3 || !continues(p[1]) || !continues(p[2]))
+            return 0;
+        if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f))
+            return 0;
+        return 3;
+    }
+    if (p[0] >= 0xf0 && p[0] <= 0xf4) {
+        if (s.len < 4 || !continues(p[1]) || !continues(p[2]) || !continues(p[3]))
+            return 0;
+        if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+            return 0;
+        return 4;
+    }
+    return 0;
+}
+
+bool utf8_valid(struct str s)
+{
+    while (s.len > 0) {
+        size_t n = utf8_sequence(s);
+        if (n == 0)
+            return false;
+        s = str_from(s, n);
+    }
+    return true;
+}

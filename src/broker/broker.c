@@ -1,0 +1,577 @@
+/* The public API, and how a broker is put together and taken apart. */
+#include "pillar/pillar.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/logger.h"
+#include "broker_private.h"
+#include "script/state.h"
+
+enum { DESCRIPTORS_RESERVED = 64 };
+
+const char *pillar_version(void)
+{
+    return PILLAR_VERSION;
+}
+
+static int report(pillar_error *out, const struct error *e)
+{
+    if (out != NULL) {
+        snprintf(out->code, sizeof out->code, "%s", e->code);
+        snprintf(out->field, sizeof out->field, "%s", e->field);
+        snprintf(out->message, sizeof out->message, "%s", e->message);
+    }
+    return -1;
+}
+
+/* --- where things are --- */
+
+static bool is_library(const char *dir)
+{
+    char path[PATH_MAX];
+
+    return snprintf(path, sizeof path, "%s/pillar/runtime.lua", dir) < (int)sizeof path && access(path, R_OK) == 0;
+}
+
+/* In the build tree the library is linked beside the binary; installed, it is under the same prefix. */
+static char *find_library(const char *setting, struct error *e)
+{
+    static const char *const places[] = {"lua", "../share/lua/5.4"};
+    char binary[PATH_MAX];
+    char dir[PATH_MAX];
+
+    if (setting[0] != '\0') {
+        if (is_library(setting))
+            return strdup(setting);
+        (void)error_set(e, "library", "there is no Pillar library in %s (option library)", setting);
+        return NULL;
+    }
+    ssize_t len = readlink("/proc/self/exe", binary, sizeof binary - 1);
+    char *slash = NULL;
+    if (len > 0) {
+        binary[len] = '\0';
+        slash = strrchr(binary, '/');
+    }
+    for (size_t i = 0; slash != NULL && i < sizeof places / sizeof *places; i++)
+        if (snprintf(dir, sizeof dir, "%.*s/%s", (int)(slash - binary), binary, places[i]) < (int)sizeof dir &&
+            is_library(dir))
+            return strdup(dir);
+    if (is_library(PILLAR_LUA_DIR))
+        return strdup(PILLAR_LUA_DIR);
+    (void)error_set(e, "library", "cannot find the Lua library; say where it is with --library DIR");
+    return NULL;
+}
+
+static char *directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (slash == NULL)
+        return strdup(".");
+    return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+}
+
+/* --- putting together: the script --- */
+
+static bool find_script(struct pillar_broker *b, const char *script, struct error *e)
+{
+    if (access(script, R_OK) != 0)
+        return error_set(e, "script", "cannot read the script %s: %s", script, strerror(errno));
+    b->script = strdup(script);
+    b->script_dir = directory_of(script);
+    if (b->script == NULL || b->script_dir == NULL)
+        return error_no_memory(e);
+    b->library_dir = find_library(b->options->values.library, e);
+    return b->library_dir != NULL;
+}
+
+static bool apply_settings(struct pillar_broker *b, struct error *e)
+{
+    struct error why;
+
+    for (size_t i = 0; i < b->app->settings.count; i++) {
+        const struct pair *p = &b->app->settings.at[i];
+        if (!options_set(b->options, SOURCE_SCRIPT, p->name.ptr, p->value.ptr, &why)) {
+            (void)error_set(e, "invalid_option", "%s: pillar.app: %s", b->script, why.message);
+            return false;
+        }
+    }
+    return options_check(b->options, e);
+}
+
+static bool is_reserved(const struct pillar_broker *b, struct str pattern)
+{
+    const struct settings *s = &b->options->values;
+
+    return str_eq(pattern, str_of(s->events_path)) || str_eq(pattern, STR("/healthz")) ||
+           str_eq(pattern, STR("/readyz")) || str_eq(pattern, STR("/metrics"));
+}
+
+static bool check_routes(const struct pillar_broker *b, struct error *e)
+{
+    for (size_t i = 0; i < b->app->route_count; i++) {
+        const struct route *r = &b->app->routes[i];
+        if (is_reserved(b, r->pattern))
+            return error_set(e, "script", "%.*s: the broker itself answers %.*s; choose another path",
+                             STR_ARG(r->source), STR_ARG(r->pattern));
+    }
+    return true;
+}
+
+/*
+ * The first load tells what the app is. It also loads lua-cjson, whose one global is so written before there are
+ * threads.
+ */
+static bool load_app(struct pillar_broker *b, struct error *e)
+{
+    struct script_state *state =
+        script_state_create((size_t)b->options->values.script_memory, b->script_dir, b->library_dir, e);
+
+    if (state == NULL)
+        return false;
+    b->app = app_load(state, b->script, e);
+    script_state_free(state);
+    return b->app != NULL && apply_settings(b, e) && check_routes(b, e);
+}
+
+/* --- putting together: the database, the workers, the server --- */
+
+static const char *database_of(const struct pillar_broker *b)
+{
+    const char *url = b->options->values.database;
+
+    return strcmp(url, "none") == 0 ? NULL : url;
+}
+
+static bool apply_migrations(struct pillar_broker *b, struct error *e)
+{
+    const char *url = database_of(b);
+    size_t applied;
+
+    if (url == NULL && b->app->migration_count > 0)
+        return error_set(e, "database", "%s has migrations, and --database none leaves it without a database",
+                         b->script);
+    if (url == NULL)
+        return true;
+    struct db *db = db_open(url, e);
+    if (db == NULL)
+        return false;
+    bool ok = migrate(db, b->app->migrations, b->app->migration_count, &applied, e);
+    db_close(db);
+    if (ok && applied > 0)
+        log_info("db", "%zu migration step%s applied to %s", applied, applied == 1 ? "" : "s", url);
+    return ok;
+}
+
+static bool make_pool(struct pillar_broker *b, struct error *e)
+{
+    const struct settings *s = &b->options->values;
+    struct pool_config config = {
+        .worker = {.script = b->script,
+                   .script_dir = b->script_dir,
+                   .library_dir = b->library_dir,
+                   .database = database_of(b),
+                   .memory_limit = (size_t)s->script_memory,
+                   .deadline_ms = s->handler_deadline,
+                   .dev = s->dev != 0,
+                   .limits = {.event_bytes = (size_t)s->max_event_bytes,
+                              .event_targets = (size_t)s->max_event_targets,
+                              .events = (size_t)s->max_events}},
+        .readers = (unsigned)s->workers,
+        .queue_max = (size_t)s->queue_size,
+        .batch_max = (size_t)s->batch_size,
+        .batch_ms = s->batch_time,
+    };
+
+    b->pool = pool_create(&config, b->app, b->journal, e);
+    return b->pool != NULL;
+}
+
+/* Descriptors are what a connection costs first; the process may raise its own limit to the hard one. */
+static size_t usable_connections(size_t wanted)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return wanted;
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0 && getrlimit(RLIMIT_NOFILE, &limit) != 0)
+            return wanted;
+    }
+    size_t room = limit.rlim_cur > 2 * DESCRIPTORS_RESERVED ? (size_t)limit.rlim_cur - DESCRIPTORS_RESERVED
+                                                            : DESCRIPTORS_RESERVED;
+    if (limit.rlim_cur == RLIM_INFINITY || wanted <= room)
+        return wanted;
+    log_warn("http", "max-connections is cut from %zu to %zu: the process may open %llu files (ulimit -Hn)", wanted, room,
+             (unsigned long long)limit.rlim_cur);
+    return room;
+}
+
+static struct http_config http_settings(const struct pillar_broker *b, const char *host, uint16_t port)
+{
+    const struct settings *s = &b->options->values;
+
+    return (struct http_config){
+        .host = host,
+        .port = port,
+        .loops = (unsigned)s->loops,
+        .guard = {.header_bytes = (size_t)s->max_header_bytes,
+                  .header_count = (size_t)s->max_headers,
+                  .target_bytes = (size_t)s->max_target_bytes,
+                  .body_bytes = (size_t)s->max_body_bytes},
+        .max_connections = usable_connections((size_t)s->max_connections),
+        .max_body_memory = (size_t)s->max_body_memory,
+        .max_inbox_events = (size_t)s->inbox_events,
+        .header_timeout_ms = s->header_timeout,
+        .body_timeout_ms = s->body_timeout,
+        .idle_timeout_ms = s->idle_timeout,
+        .write_timeout_ms = s->write_timeout,
+        .handler_deadline_ms = s->handler_deadline,
+        .stream = {.log = {.max_events = (size_t)s->history_events,
+                           .max_bytes = (size_t)s->history_bytes,
+                           .max_age_ms = s->history_age,
+                           .wide_targets = (size_t)s->wide_targets},
+                   .generation = *journal_generation(b->journal),
+                   .heartbeat_ms = s->heartbeat,
+                   .retry_min_ms = (unsigned)s->retry_min,
+                   .retry_max_ms = (unsigned)s->retry_max},
+    };
+}
+
+static bool make_server(struct pillar_broker *b, struct error *e)
+{
+    struct http_handler handler = {b, dispatch_request, dispatch_complete};
+    char host[256];
+    uint16_t port;
+
+    if (!settings_parse_listen(b->options->values.listen, host, sizeof host, &port, e))
+        return false;
+    struct http_config config = http_settings(b, host, port);
+    b->server = http_server_create(&config, b->bus, journal_position(b->journal), &handler, e);
+    return b->server != NULL;
+}
+
+static bool open_mounts(struct pillar_broker *b, struct error *e)
+{
+    size_t count = b->app->mount_count;
+
+    b->mounts = calloc(count + 1, sizeof *b->mounts);
+    if (b->mounts == NULL)
+        return error_no_memory(e);
+    for (size_t i = 0; i < count; i++)
+        b->mounts[i].root = -1;
+    for (size_t i = 0; i < count; i++) {
+        const struct mount *m = &b->app->mounts[i];
+        b->mounts[i].fallback = m->fallback.len == 0 ? NULL : m->fallback.ptr;
+        b->mounts[i].root = open(m->dir.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (b->mounts[i].root < 0)
+            return error_set(e, "script", "%s: app:static: cannot open the directory %s: %s", b->script, m->dir.ptr,
+                             strerror(errno));
+    }
+    return true;
+}
+
+static bool write_summary(struct pillar_broker *b, struct error *e)
+{
+    const struct settings *s = &b->options->values;
+    struct buf text = BUF_EMPTY;
+    char host[256];
+    uint16_t ignored;
+    size_t len;
+
+    (void)settings_parse_listen(s->listen, host, sizeof host, &ignored, NULL);
+    bool bracket = strchr(host, ':') != NULL;
+    buf_printf(&text, "listening on http://%s%s%s:%u, script %s, %zu routes, database %s", bracket ? "[" : "", host,
+               bracket ? "]" : "", http_server_port(b->server), b->script, b->app->route_count - 1, s->database);
+    if (b->app->anonymous)
+        buf_printf(&text, "; nobody has to sign in (app:anonymous)");
+    buf_append_char(&text, '\0');
+    if (text.failed) {
+        buf_free(&text);
+        return error_no_memory(e);
+    }
+    b->summary = buf_take(&text, &len);
+    return true;
+}
+
+static bool assemble(struct pillar_broker *b, const char *script, struct error *e)
+{
+    if (!find_script(b, script, e) || !load_app(b, e) || !open_mounts(b, e) || !apply_migrations(b, e))
+        return false;
+    b->bus = bus_create();
+    b->journal = b->bus == NULL ? NULL : journal_create(b->bus);
+    if (b->journal == NULL)
+        return error_no_memory(e);
+    return make_pool(b, e) && make_server(b, e) && write_summary(b, e);
+}
+
+static void set_log_level(const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error", "off"};
+
+    for (int i = 0; i <= LOG_OFF; i++)
+        if (strcmp(name, names[i]) == 0)
+            logger_set_level((enum log_level)i);
+}
+
+struct pillar_broker *pillar_broker_create(const char *script, const struct pillar_options *options,
+                                           pillar_error *error)
+{
+    struct pillar_broker *b = calloc(1, sizeof *b);
+    struct error e;
+
+    if (b == NULL) {
+        (void)error_no_memory(&e);
+        report(error, &e);
+        return NULL;
+    }
+    b->options = options_copy(options);
+    if (b->options == NULL) {
+        (void)error_no_memory(&e);
+    } else {
+        set_log_level(b->options->values.log_level);
+        if (assemble(b, script, &e))
+            return b;
+    }
+    report(error, &e);
+    pillar_broker_destroy(b);
+    return NULL;
+}
+
+/* --- running --- */
+
+int pillar_broker_start(struct pillar_broker *b, pillar_error *error)
+{
+    struct error e;
+
+    b->started = true;
+    if (pool_start(b->pool, &e) && http_server_start(b->server, &e))
+        return 0;
+    return report(error, &e);
+}
+
+uint16_t pillar_broker_port(const struct pillar_broker *b)
+{
+    return http_server_port(b->server);
+}
+
+const char *pillar_broker_summary(const struct pillar_broker *b)
+{
+    return b->summary;
+}
+
+void pillar_broker_drain(struct pillar_broker *b)
+{
+    if (atomic_exchange(&b->draining, true))
+        return;
+    b->drain_ends_ns = clock_monotonic_ns() + b->options->values.drain_timeout * 1000000u;
+    http_server_drain(b->server);
+}
+
+int pillar_broker_drained(const struct pillar_broker *b)
+{
+    return http_server_drained(b->server) || clock_monotonic_ns() >= b->drain_ends_ns;
+}
+
+/*
+ * Shutdown order: workers first, while the loops still take their answers; then the loops, which close every handle;
+ * then what both stand on.
+ */
+void pillar_broker_destroy(struct pillar_broker *b)
+{
+    if (b == NULL)
+        return;
+    if (b->started) {
+        pillar_broker_drain(b);
+        pool_stop(b->pool);
+        http_server_stop(b->server);
+    }
+    http_server_free(b->server);
+    pool_free(b->pool);
+    journal_free(b->journal);
+    bus_free(b->bus);
+    for (size_t i = 0; b->mounts != NULL && i < b->app->mount_count; i++)
+        if (b->mounts[i].root >= 0)
+            close(b->mounts[i].root);
+    free(b->mounts);
+    app_free(b->app);
+    free(b->summary);
+    free(b->library_dir);
+    free(b->script_dir);
+    free(b->script);
+    pillar_options_free(b->options);
+    free(b);
+}
+
+/* --- events from C --- */
+
+struct emission {
+    struct exchange exchange; /* first */
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    bool finished;
+};
+
+static void finish_emission(struct exchange *ex)
+{
+    struct emission *emission = (struct emission *)ex;
+
+    pthread_mutex_lock(&emission->lock);
+    emission->finished = true;
+    pthread_cond_signal(&emission->done);
+    pthread_mutex_unlock(&emission->lock);
+}
+
+static struct event *make_event(const struct pillar_broker *b, const pillar_event *from, struct error *e)
+{
+    const struct settings *s = &b->options->values;
+    struct str data = str_of(from->data);
+
+    if (!app_has_entity(b->app, str_of(from->entity))) {
+        (void)error_field(e, "entity", "the entity '%s' is not declared", from->entity == NULL ? "" : from->entity);
+        return NULL;
+    }
+    if (from->target_user_count > s->max_event_targets || data.len > s->max_event_bytes) {
+        (void)error_field(e, data.len > s->max_event_bytes ? "data" : "targetUserIds", "more than an event may hold");
+        return NULL;
+    }
+    if (data.len > 0 && !json_scan(data, STR_NONE, NULL, e)) {
+        struct error why = *e;
+        (void)error_field(e, "data", "%s", why.message);
+        return NULL;
+    }
+    struct str *targets = calloc(from->target_user_count + 1, sizeof *targets);
+    if (targets == NULL) {
+        (void)error_no_memory(e);
+        return NULL;
+    }
+    for (size_t i = 0; i < from->target_user_count; i++)
+        targets[i] = str_of(from->target_user_ids[i]);
+    struct event_fields fields = {.entity = str_of(from->entity),
+                                  .action = str_of(from->action),
+                                  .entity_id = str_of(from->entity_id),
+                                  .project_id = str_of(from->project_id),
+                                  .user_id = str_of(from->user_id),
+                                  .session_id = str_of(from->session_id),
+                                  .data = data,
+                                  .everyone = from->everyone != 0,
+                                  .targets = targets,
+                                  .target_count = from->everyone != 0 ? 0 : from->target_user_count};
+    struct event *ev = event_create(&fields, e);
+    free(targets);
+    return ev;
+}
+
+/* Waits for the writer, which treats the events as a handler's. */
+static bool commit_events(struct pillar_broker *b, struct event *const *events, size_t count, struct error *e)
+{
+    struct emission emission = {.exchange = {.kind = EXCHANGE_EMISSION,
+                                             .events = events,
+                                             .event_count = count,
+                                             .complete = finish_emission}};
+
+    pthread_mutex_init(&emission.lock, NULL);
+    pthread_cond_init(&emission.done, NULL);
+    bool ok = pool_submit(b->pool, &emission.exchange);
+    if (!ok)
+        (void)error_set(e, "overloaded", "the request queue is full");
+    pthread_mutex_lock(&emission.lock);
+    while (ok && !emission.finished)
+        pthread_cond_wait(&emission.done, &emission.lock);
+    pthread_mutex_unlock(&emission.lock);
+    if (ok && emission.exchange.response.status >= 400)
+        ok = error_set(e, "unavailable", "the events could not be committed");
+    response_clear(&emission.exchange);
+    arena_free(&emission.exchange.arena);
+    pthread_cond_destroy(&emission.done);
+    pthread_mutex_destroy(&emission.lock);
+    return ok;
+}
+
+int pillar_broker_emit(struct pillar_broker *b, const pillar_event *events, size_t count, pillar_error *error)
+{
+    struct event **made = calloc(count + 1, sizeof(struct event *));
+    struct error e;
+    size_t ready = 0;
+
+    bool ok = made != NULL ? true : error_no_memory(&e);
+    while (ok && ready < count) {
+        made[ready] = make_event(b, &events[ready], &e);
+        ok = made[ready] != NULL;
+        ready += ok ? 1 : 0;
+    }
+    ok = ok && commit_events(b, made, count, &e);
+    for (size_t i = 0; i < ready; i++)
+        event_unref(made[i]);
+    free(made);
+    return ok ? 0 : report(error, &e);
+}
+
+/* --- looking at a script --- */
+
+static void print_line(void (*print)(void *context, const char *line), void *context, struct buf *line)
+{
+    buf_append_char(line, '\0');
+    if (!line->failed)
+        print(context, line->data);
+    line->len = 0;
+}
+
+static void print_app(const struct app *app, void (*print)(void *context, const char *line), void *context)
+{
+    static const char *const modes[] = {[ROUTE_READ] = "reads", [ROUTE_WRITE] = "writes", [ROUTE_FREE] = "free"};
+    struct buf line = BUF_EMPTY;
+
+    for (size_t i = 0; i < app->route_count; i++) {
+        const struct route *r = &app->routes[i];
+        if (i == app->emit_route)
+            continue;
+        buf_printf(&line, "%-7.*s %-40.*s %-7s %.*s", STR_ARG(method_names[r->method]), STR_ARG(r->pattern),
+                   modes[r->mode], STR_ARG(r->source));
+        print_line(print, context, &line);
+    }
+    for (size_t i = 0; i < app->mount_count; i++) {
+        buf_printf(&line, "files   %s/ from %s", app->mounts[i].prefix.ptr, app->mounts[i].dir.ptr);
+        print_line(print, context, &line);
+    }
+    buf_printf(&line, "entities:");
+    for (size_t i = 0; i < app->entity_count; i++)
+        buf_printf(&line, " %.*s", STR_ARG(app->entities[i]));
+    print_line(print, context, &line);
+    buf_printf(&line, "migrations: %zu", app->migration_count);
+    print_line(print, context, &line);
+    buf_free(&line);
+}
+
+int pillar_check(const char *script, const struct pillar_options *options,
+                 void (*print)(void *context, const char *line), void *context, pillar_error *error)
+{
+    struct pillar_broker b = {.options = options_copy(options)};
+    struct error e;
+
+    bool ok = b.options != NULL ? find_script(&b, script, &e) && load_app(&b, &e) && open_mounts(&b, &e)
+                                : error_no_memory(&e);
+    if (ok)
+        print_app(b.app, print, context);
+    for (size_t i = 0; b.mounts != NULL && i < b.app->mount_count; i++)
+        if (b.mounts[i].root >= 0)
+            close(b.mounts[i].root);
+    free(b.mounts);
+    app_free(b.app);
+    free(b.library_dir);
+    free(b.script_dir);
+    free(b.script);
+    pillar_options_free(b.options);
+    return ok ? 0 : report(error, &e);
+}

@@ -1,0 +1,41 @@
+/*
+ * broker_private.h - the broker whole: what broker.c puts together and dispatch.c and metrics.c use.
+ */
+#ifndef PILLAR_BROKER_PRIVATE_H
+#define PILLAR_BROKER_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include "http/http.h"
+#include "script/pool.h"
+#include "settings.h"
+
+/*
+ * Arrows point down: http and script do not know each other; requests go from one to the other through dispatch.c, and
+ * events through the bus.
+ */
+struct pillar_broker {
+    struct pillar_options *options; /* owned: flags, environment and the script's settings, merged */
+    char *script;
+    char *script_dir;
+    char *library_dir;
+    char *summary;
+    struct app *app;
+    struct bus *bus;
+    struct journal *journal;
+    struct pool *pool;
+    struct http_server *server;
+    struct static_mount *mounts; /* one for each of the app's, in its order */
+    _Atomic bool draining;
+    uint64_t drain_ends_ns;
+    bool started;
+};
+
+/* dispatch.c: what becomes of a request, and of one that a script has handled. `context` is the broker. */
+void dispatch_request(void *context, struct exchange *ex);
+void dispatch_complete(void *context, struct exchange *ex);
+
+/* metrics.c: answers GET /metrics in the Prometheus text format. */
+void metrics_respond(struct pillar_broker *broker, struct exchange *ex);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * bus.h - hands committed events to every loop, in one order for all.
+ *
+ * The publish lock is one of the four places where threads meet.
+ */
+#ifndef PILLAR_BUS_BUS_H
+#define PILLAR_BUS_BUS_H
+
+#include <stddef.h>
+
+#include "bus/event.h"
+
+struct bus;
+
+/* Where a loop takes its events. Embedded in the loop's inbox, which outlives its attachment. */
+struct bus_outlet {
+    /*
+     * Takes `count` sealed events in order of their positions; the outlet takes references of its own. Runs on the
+     * publisher's thread, under the publish lock: it must not block and must not publish.
+     */
+    void (*deliver)(struct bus_outlet *outlet, struct event *const *events, size_t count);
+    struct bus_outlet *next; /* the bus's */
+};
+
+struct bus *bus_create(void);
+/* Needs all outlets detached. Accepts NULL. */
+void bus_free(struct bus *bus);
+
+void bus_attach(struct bus *bus, struct bus_outlet *outlet);
+void bus_detach(struct bus *bus, struct bus_outlet *outlet);
+
+/* Safe on any thread. The caller sees to it that positions grow from call to call. */
+void bus_publish(struct bus *bus, struct event *const *events, size_t count);
+
+#endif

@@ -1,0 +1,606 @@
+/* Connections to SQLite. */
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "base/hash.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "db/db.h"
+
+enum {
+    STATEMENTS_MAX = 256,      /* cached, a connection */
+    VALUE_MAX = 64 << 20,      /* bytes of one text, blob or row */
+    PROGRESS_STEPS = 2000,     /* of SQLite's machine between two looks at the guard */
+    BUSY_WAIT_MS = 2,          /* between two attempts at a lock */
+    BUSY_ATTEMPTS_MAX = 2500,  /* where no guard says stop */
+};
+
+struct db_statement {
+    struct db *db;
+    sqlite3_stmt *handle;
+    uint64_t hash;
+    uint64_t version;
+    struct list recent; /* the least recently used one is first */
+    bool internal;      /* prepared for the broker: the same text from a script is another statement */
+    size_t sql_len;
+    char sql[];
+};
+
+struct db {
+    sqlite3 *handle;
+    struct map statements; /* by SQL text */
+    struct list recent;
+    uint64_t next_version;
+    int depth;        /* savepoints that are open */
+    bool read_only;
+    bool internal;    /* the broker's own statements are being prepared */
+    bool read_scope;  /* db_begin_read was called */
+    bool snapshot;    /* ... and a statement came */
+    bool (*stop)(void *context);
+    void *stop_context;
+};
+
+/* --- errors --- */
+
+static bool is_constraint(int code)
+{
+    return (code & 0xff) == SQLITE_CONSTRAINT;
+}
+
+static const char *code_of(int extended)
+{
+    switch (extended) {
+    case SQLITE_CONSTRAINT_UNIQUE:
+    case SQLITE_CONSTRAINT_PRIMARYKEY:
+    case SQLITE_CONSTRAINT_ROWID:
+        return "unique";
+    case SQLITE_CONSTRAINT_FOREIGNKEY:
+        return "foreign_key";
+    case SQLITE_CONSTRAINT_NOTNULL:
+        return "not_null";
+    default:
+        break;
+    }
+    switch (extended & 0xff) {
+    case SQLITE_CONSTRAINT:
+        return "check";
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return "busy";
+    case SQLITE_INTERRUPT:
+        return "deadline";
+    case SQLITE_READONLY:
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PROTOCOL:
+        return "unavailable";
+    case SQLITE_NOMEM:
+        return "out_of_memory";
+    case SQLITE_AUTH:
+        return "refused";
+    default:
+        return "sql";
+    }
+}
+
+/* "UNIQUE constraint failed: labels.ownerId, labels.name" -> "ownerId,name" */
+static void read_columns(struct error *e, const char *message)
+{
+    const char *colon = strstr(message, "failed: ");
+    size_t len = 0;
+
+    if (colon == NULL)
+        return;
+    struct str rest = str_of(colon + 8);
+    struct str part;
+    while (str_split(&rest, ',', &part)) {
+        part = str_trim(part);
+        const char *dot = memchr(part.ptr, '.', part.len);
+        if (dot == NULL)
+            return;
+        struct str column = str_from(part, (size_t)(dot - part.ptr) + 1);
+        if (len + column.len + 2 > sizeof e->field)
+            return;
+        if (len > 0)
+            e->field[len++] = ',';
+        memcpy(e->field + len, column.ptr, column.len);
+        len += column.len;
+        e->field[len] = '\0';
+    }
+}
+
+static bool fail(struct db *db, struct error *e)
+{
+    int extended = sqlite3_extended_errcode(db->handle);
+    const char *message = sqlite3_errmsg(db->handle);
+
+    (void)error_set(e, code_of(extended), "%s", message);
+    if (e != NULL && is_constraint(extended))
+        read_columns(e, message);
+    return false;
+}
+
+/* --- what scripts may not do --- */
+
+static bool is_ours(const char *table)
+{
+    return table != NULL && strncasecmp(table, "pillar_", 7) == 0;
+}
+
+/* Pragmas that only tell something about the schema. */
+static bool is_harmless_pragma(const char *name)
+{
+    static const char *const harmless[] = {"table_info",       "table_xinfo", "table_list", "index_list",
+                                           "index_info",       "index_xinfo", "foreign_key_list",
+                                           "foreign_key_check"};
+
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+        if (strcasecmp(name, harmless[i]) == 0)
+            return true;
+    return false;
+}
+
+static int authorize(void *context, int action, const char *first, const char *second, const char *database,
+                     const char *trigger)
+{
+    const struct db *db = context;
+
+    (void)database;
+    (void)trigger;
+    if (db->internal)
+        return SQLITE_OK;
+    switch (action) {
+    case SQLITE_TRANSACTION:
+    case SQLITE_SAVEPOINT:
+    case SQLITE_ATTACH:
+    case SQLITE_DETACH:
+        return SQLITE_DENY;
+    case SQLITE_PRAGMA:
+        return is_harmless_pragma(first) ? SQLITE_OK : SQLITE_DENY;
+    case SQLITE_FUNCTION:
+        return strcasecmp(second, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
+    case SQLITE_INSERT:
+    case SQLITE_UPDATE:
+    case SQLITE_DELETE:
+    case SQLITE_CREATE_TABLE:
+    case SQLITE_DROP_TABLE:
+    case SQLITE_CREATE_INDEX:
+    case SQLITE_CREATE_TRIGGER:
+        return is_ours(first) || ((action == SQLITE_CREATE_INDEX || action == SQLITE_CREATE_TRIGGER) && is_ours(second))
+                   ? SQLITE_DENY
+                   : SQLITE_OK;
+    case SQLITE_ALTER_TABLE:
+        return is_ours(second) ? SQLITE_DENY : SQLITE_OK;
+    default:
+        return SQLITE_OK;
+    }
+}
+
+/* --- waiting --- */
+
+static bool must_stop(const struct db *db)
+{
+    return db->stop != NULL && db->stop(db->stop_context);
+}
+
+static int on_progress(void *context)
+{
+    return must_stop(context) ? 1 : 0;
+}
+
+static int on_busy(void *context, int attempts)
+{
+    const struct timespec pause = {0, BUSY_WAIT_MS * 1000000L};
+    struct db *db = context;
+
+    if (attempts > BUSY_ATTEMPTS_MAX || must_stop(db))
+        return 0;
+    nanosleep(&pause, NULL);
+    return 1;
+}
+
+/* --- opening --- */
+
+static bool configure(struct db *db, struct error *e)
+{
+    int ignored;
+
+    sqlite3_extended_result_codes(db->handle, 1);
+    sqlite3_busy_handler(db->handle, on_busy, db);
+    sqlite3_progress_handler(db->handle, PROGRESS_STEPS, on_progress, db);
+    sqlite3_limit(db->handle, SQLITE_LIMIT_LENGTH, VALUE_MAX);
+    sqlite3_limit(db->handle, SQLITE_LIMIT_ATTACHED, 0);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, &ignored);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &ignored);
+    sqlite3_set_authorizer(db->handle, authorize, db);
+    return db_run_internal(db,
+                           "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                           "PRAGMA cache_size = -8000;",
+                           e);
+}
+
+struct db *db_open(const char *url, struct error *e)
+{
+    struct str path = str_of(url);
+
+    if (!str_starts_with(path, STR("sqlite:")) || path.len == STR("sqlite:").len) {
+        (void)error_field(e, "database", "'%s' names no database; write sqlite:PATH", url);
+        return NULL;
+    }
+    path = str_from(path, STR("sqlite:").len);
+    struct db *db = calloc(1, sizeof *db);
+    if (db == NULL) {
+        (void)error_no_memory(e);
+        return NULL;
+    }
+    list_init(&db->recent);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    bool ok = sqlite3_open_v2(path.ptr, &db->handle, flags, NULL) == SQLITE_OK ? configure(db, e) : fail(db, e);
+    if (!ok) {
+        struct error why = e != NULL ? *e : (struct error){0};
+        (void)error_set(e, "unavailable", "cannot open the database %s: %s", path.ptr, why.message);
+        db_close(db);
+        return NULL;
+    }
+    return db;
+}
+
+static void free_statement(struct db_statement *s)
+{
+    sqlite3_finalize(s->handle);
+    list_remove(&s->recent);
+    map_remove(&s->db->statements, s->hash, s);
+    free(s);
+}
+
+void db_close(struct db *db)
+{
+    if (db == NULL)
+        return;
+    while (!list_empty(&db->recent))
+        free_statement(list_entry(db->recent.next, struct db_statement, recent));
+    map_free(&db->statements);
+    sqlite3_close(db->handle);
+    free(db);
+}
+
+void db_set_guard(struct db *db, bool (*stop)(void *context), void *context)
+{
+    db->stop = stop;
+    db->stop_context = context;
+}
+
+void db_set_read_only(struct db *db, bool on)
+{
+    db->read_only = on;
+}
+
+/* --- statements --- */
+
+struct statement_key {
+    struct str sql;
+    bool internal;
+};
+
+static bool statement_matches(const void *value, const void *key)
+{
+    const struct db_statement *s = value;
+    const struct statement_key *wanted = key;
+
+    return s->internal == wanted->internal && str_eq((struct str){s->sql, s->sql_len}, wanted->sql);
+}
+
+static struct db_statement *compile(struct db *db, struct str sql, uint64_t hash, struct error *e)
+{
+    const char *tail;
+    struct db_statement *s = malloc(sizeof *s + sql.len + 1);
+
+    if (s == NULL) {
+        (void)error_no_memory(e);
+        return NULL;
+    }
+    *s = (struct db_statement){.db = db,
+                               .hash = hash,
+                               .version = ++db->next_version,
+                               .internal = db->internal,
+                               .sql_len = sql.len};
+    memcpy(s->sql, sql.ptr, sql.len);
+    s->sql[sql.len] = '\0';
+    list_init(&s->recent);
+    if (sqlite3_prepare_v3(db->handle, s->sql, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &s->handle, &tail) !=
+        SQLITE_OK) {
+        (void)fail(db, e);
+    } else if (s->handle == NULL) {
+        (void)error_set(e, "sql", "the SQL text holds no statement");
+    } else if (tail[strspn(tail, " \t\r\n;")] != '\0') {
+        (void)error_set(e, "sql", "the SQL text holds more than one statement");
+    } else if (!map_insert(&db->statements, hash, s)) {
+        (void)error_no_memory(e);
+    } else {
+        return s;
+    }
+    sqlite3_finalize(s->handle);
+    free(s);
+    return NULL;
+}
+
+struct db_statement *db_prepare(struct db *db, struct str sql, struct error *e)
+{
+    uint64_t hash = hash_str(sql);
+    struct statement_key key = {sql, db->internal};
+    struct db_statement *s = map_find(&db->statements, hash, statement_matches, &key);
+
+    if (sql.len > INT32_MAX - 1) {
+        (void)error_set(e, "sql", "the SQL text is too long");
+        return NULL;
+    }
+    if (s == NULL) {
+        s = compile(db, sql, hash, e);
+        if (s == NULL)
+            return NULL;
+        if (db->statements.count > STATEMENTS_MAX)
+            free_statement(list_entry(db->recent.next, struct db_statement, recent));
+    }
+    list_remove(&s->recent);
+    list_push(&db->recent, &s->recent);
+    return s;
+}
+
+int db_parameter_count(const struct db_statement *s)
+{
+    return sqlite3_bind_parameter_count(s->handle);
+}
+
+const char *db_parameter_name(const struct db_statement *s, int parameter)
+{
+    const char *name = sqlite3_bind_parameter_name(s->handle, parameter);
+
+    return name == NULL || name[0] == '?' ? NULL : name + 1;
+}
+
+bool db_bind(struct db_statement *s, int parameter, const struct db_value *value, struct error *e)
+{
+    const char *bytes = value->bytes.len == 0 ? "" : value->bytes.ptr;
+    int result = SQLITE_OK;
+
+    switch (value->type) {
+    case DB_NULL:
+        result = sqlite3_bind_null(s->handle, parameter);
+        break;
+    case DB_INTEGER:
+    case DB_BOOLEAN:
+        result = sqlite3_bind_int64(s->handle, parameter, value->integer);
+        break;
+    case DB_REAL:
+        result = sqlite3_bind_double(s->handle, parameter, value->real);
+        break;
+    case DB_TEXT:
+        result = sqlite3_bind_text64(s->handle, parameter, bytes, value->bytes.len, SQLITE_STATIC, SQLITE_UTF8);
+        break;
+    case DB_BLOB:
+        result = sqlite3_bind_blob64(s->handle, parameter, bytes, value->bytes.len, SQLITE_STATIC);
+        break;
+    }
+    return result == SQLITE_OK ? true : fail(s->db, e);
+}
+
+struct db_statement *db_prepare_internal(struct db *db, struct str sql, struct error *e)
+{
+    bool outer = db->internal;
+
+    db->internal = true;
+    struct db_statement *s = db_prepare(db, sql, e);
+    db->internal = outer;
+    return s;
+}
+
+static bool run_own(struct db *db, const char *sql, struct error *e)
+{
+    struct db_statement *s = db_prepare_internal(db, str_of(sql), e);
+
+    if (s == NULL)
+        return false;
+    int result = sqlite3_step(s->handle);
+    bool ok = result == SQLITE_DONE || result == SQLITE_ROW ? true : fail(db, e);
+    sqlite3_reset(s->handle);
+    return ok;
+}
+
+enum db_step db_step(struct db_statement *s, struct error *e)
+{
+    struct db *db = s->db;
+
+    if (db->read_only && !sqlite3_stmt_readonly(s->handle)) {
+        (void)error_set(e, "read_only", "this handler may only read the database");
+        return DB_FAILED;
+    }
+    if (db->read_scope && !db->snapshot) {
+        if (!run_own(db, "BEGIN", e))
+            return DB_FAILED;
+        db->snapshot = true;
+    }
+    switch (sqlite3_step(s->handle)) {
+    case SQLITE_ROW:
+        return DB_ROW;
+    case SQLITE_DONE:
+        return DB_DONE;
+    default:
+        (void)fail(db, e);
+        return DB_FAILED;
+    }
+}
+
+int db_column_count(const struct db_statement *s)
+{
+    return sqlite3_column_count(s->handle);
+}
+
+const char *db_column_name(const struct db_statement *s, int column)
+{
+    return sqlite3_column_name(s->handle, column);
+}
+
+static bool is_boolean_column(sqlite3_stmt *handle, int column)
+{
+    const char *declared = sqlite3_column_decltype(handle, column);
+
+    return declared != NULL && (strcasecmp(declared, "BOOLEAN") == 0 || strcasecmp(declared, "BOOL") == 0);
+}
+
+struct db_value db_column(struct db_statement *s, int column)
+{
+    struct db_value v = {.type = DB_NULL};
+
+    switch (sqlite3_column_type(s->handle, column)) {
+    case SQLITE_INTEGER:
+        v.integer = sqlite3_column_int64(s->handle, column);
+        v.type = (v.integer == 0 || v.integer == 1) && is_boolean_column(s->handle, column) ? DB_BOOLEAN : DB_INTEGER;
+        break;
+    case SQLITE_FLOAT:
+        v.type = DB_REAL;
+        v.real = sqlite3_column_double(s->handle, column);
+        break;
+    case SQLITE_TEXT:
+        v.type = DB_TEXT;
+        v.bytes.ptr = (const char *)sqlite3_column_text(s->handle, column);
+        v.bytes.len = (size_t)sqlite3_column_bytes(s->handle, column);
+        break;
+    case SQLITE_BLOB:
+        v.type = DB_BLOB;
+        v.bytes.ptr = sqlite3_column_blob(s->handle, column);
+        v.bytes.len = (size_t)sqlite3_column_bytes(s->handle, column);
+        break;
+    default:
+        break;
+    }
+    return v;
+}
+
+void db_finish(struct db_statement *s)
+{
+    sqlite3_reset(s->handle);
+    sqlite3_clear_bindings(s->handle);
+}
+
+void db_finish_all(struct db *db)
+{
+    sqlite3_stmt *handle = NULL;
+
+    while ((handle = sqlite3_next_stmt(db->handle, handle)) != NULL) {
+        if (sqlite3_stmt_busy(handle))
+            sqlite3_reset(handle);
+    }
+}
+
+uint64_t db_statement_version(const struct db_statement *s)
+{
+    /* A schema change makes SQLite prepare the statement anew, by itself. */
+    return s->version << 16 | (uint64_t)(sqlite3_stmt_status(s->handle, SQLITE_STMTSTATUS_REPREPARE, 0) & 0xffff);
+}
+
+int64_t db_changes(const struct db *db)
+{
+    return sqlite3_changes64(db->handle);
+}
+
+bool db_run_script(struct db *db, const char *sql, struct error *e)
+{
+    return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? true : fail(db, e);
+}
+
+bool db_run_internal(struct db *db, const char *sql, struct error *e)
+{
+    bool outer = db->internal;
+
+    db->internal = true;
+    bool ok = db_run_script(db, sql, e);
+    db->internal = outer;
+    return ok;
+}
+
+/* --- transactions --- */
+
+bool db_begin_write(struct db *db, struct error *e)
+{
+    db_end_read(db);
+    db->depth = 0;
+    return run_own(db, "BEGIN IMMEDIATE", e);
+}
+
+void db_begin_read(struct db *db)
+{
+    db->read_scope = true;
+}
+
+void db_end_read(struct db *db)
+{
+    if (db->snapshot)
+        db_rollback(db);
+    db->read_scope = false;
+    db->snapshot = false;
+}
+
+bool db_commit(struct db *db, struct error *e)
+{
+    if (run_own(db, "COMMIT", e))
+        return true;
+    db_rollback(db);
+    return false;
+}
+
+/* The guard must not stop what cleans up after it. */
+void db_rollback(struct db *db)
+{
+    bool (*stop)(void *context) = db->stop;
+
+    db->stop = NULL;
+    if (!sqlite3_get_autocommit(db->handle))
+        (void)run_own(db, "ROLLBACK", NULL);
+    db->stop = stop;
+}
+
+static bool run_savepoint(struct db *db, const char *verb, int depth, struct error *e)
+{
+    bool (*stop)(void *context) = db->stop;
+    char sql[48];
+
+    db->stop = NULL;
+    snprintf(sql, sizeof sql, "%s pillar_%d", verb, depth);
+    bool ok = run_own(db, sql, e);
+    db->stop = stop;
+    return ok;
+}
+
+bool db_savepoint(struct db *db, struct error *e)
+{
+    if (!run_savepoint(db, "SAVEPOINT", db->depth + 1, e))
+        return false;
+    db->depth++;
+    return true;
+}
+
+bool db_release(struct db *db, struct error *e)
+{
+    int broken = 0;
+    int ignored = 0;
+
+    if (db->depth == 1)
+        (void)sqlite3_db_status(db->handle, SQLITE_DBSTATUS_DEFERRED_FKS, &broken, &ignored, 0);
+    if (broken != 0)
+        return error_set(e, "foreign_key", "FOREIGN KEY constraint failed");
+    return run_savepoint(db, "RELEASE", db->depth--, e);
+}
+
+bool db_rollback_to(struct db *db, struct error *e)
+{
+    int depth = db->depth--;
+
+    return run_savepoint(db, "ROLLBACK TO", depth, e) && run_savepoint(db, "RELEASE", depth, e);
+}

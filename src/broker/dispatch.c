@@ -1,0 +1,289 @@
+/*
+ * Where a request goes: to one of the broker's own endpoints, to the script's queue, or to a file. Runs on the loops.
+ */
+#include <stdlib.h>
+
+#include "broker_private.h"
+
+enum { EVENT_ID_TEXT_MAX = 256 };
+
+static void refuse_busy(struct exchange *ex, const char *code, const char *message)
+{
+    response_set_error(ex, 503, code, message, "");
+    (void)response_add_header(ex, STR("Retry-After"), STR("1"), NULL);
+    http_respond(ex);
+}
+
+/* GET brings HEAD with it, and every path knows OPTIONS. */
+static void respond_with_methods(struct exchange *ex, unsigned allowed)
+{
+    struct buf list = BUF_EMPTY;
+
+    if ((allowed & 1u << METHOD_GET) != 0)
+        allowed |= 1u << METHOD_HEAD;
+    allowed |= 1u << METHOD_OPTIONS;
+    for (int i = 0; i < METHOD_COUNT; i++) {
+        if ((allowed & 1u << i) == 0)
+            continue;
+        if (list.len > 0)
+            buf_append(&list, ", ", 2);
+        buf_append_str(&list, method_names[i]);
+    }
+    if (ex->request.method == METHOD_OPTIONS)
+        ex->response.status = 204;
+    else
+        response_set_error(ex, 405, "method_not_allowed", "this path does not know the method", "");
+    if (list.failed || !response_add_header(ex, STR("Allow"), buf_str(&list), NULL))
+        response_set_error(ex, 503, "out_of_memory", "the server is short of memory", "");
+    buf_free(&list);
+    http_respond(ex);
+}
+
+/* True for a GET or HEAD; answers everything else. */
+static bool only_get(struct exchange *ex)
+{
+    if (ex->request.method == METHOD_GET || ex->request.method == METHOD_HEAD)
+        return true;
+    respond_with_methods(ex, 1u << METHOD_GET);
+    return false;
+}
+
+static void respond_json(struct exchange *ex, int status, const char *text)
+{
+    ex->response.status = status;
+    buf_append_str(&ex->response.body, str_of(text));
+    if (!response_add_header(ex, STR("Content-Type"), STR("application/json"), NULL) ||
+        !response_add_header(ex, STR("Cache-Control"), STR("no-store"), NULL))
+        ex->response.status = 503;
+    http_respond(ex);
+}
+
+static bool queue(struct pillar_broker *broker, struct exchange *ex)
+{
+    if (pool_submit(broker->pool, ex))
+        return true;
+    http_count(ex, COUNT_QUEUE_REFUSALS);
+    return false;
+}
+
+/* --- the stream --- */
+
+static bool is_stream_path(const struct pillar_broker *broker, const struct exchange *ex)
+{
+    return str_eq(ex->request.path, str_of(broker->options->values.events_path));
+}
+
+static struct str session_of(const struct request *r)
+{
+    struct str from_query = pairs_get(&r->query, STR("sessionId"));
+
+    return from_query.len > 0 ? from_query : pairs_get(&r->headers, STR("x-session-id"));
+}
+
+/* The header goes first: a browser that reconnects sends it, and still has the URL that it began with. */
+static struct str last_event_id_of(const struct request *r)
+{
+    struct str from_header = pairs_get(&r->headers, STR("last-event-id"));
+
+    return from_header.len > 0 ? from_header : pairs_get(&r->query, STR("lastEventId"));
+}
+
+/* Answers what is wrong with a stream request, before it costs anything. */
+static bool check_stream(struct pillar_broker *broker, struct exchange *ex)
+{
+    struct str session = session_of(&ex->request);
+    struct str entities = pairs_get(&ex->request.query, STR("entities"));
+    struct str name;
+
+    if (session.len > 0 && !event_id_valid(session)) {
+        http_respond_error(ex, 400, "invalid_field",
+                           "sessionId must be at most 256 bytes of UTF-8 without control characters", "sessionId");
+        return false;
+    }
+    while (entities.len > 0 && str_split(&entities, ',', &name)) {
+        if (app_has_entity(broker->app, name))
+            continue;
+        http_respond_error(ex, 400, "invalid_field", "entities names an entity that the script does not declare",
+                           "entities");
+        return false;
+    }
+    return true;
+}
+
+static void begin_stream(struct pillar_broker *broker, struct exchange *ex)
+{
+    if (ex->request.method != METHOD_GET) {
+        respond_with_methods(ex, 1u << METHOD_GET);
+        return;
+    }
+    if (!check_stream(broker, ex))
+        return;
+    ex->kind = EXCHANGE_STREAM;
+    if (atomic_load(&broker->draining))
+        http_refuse_stream(ex, "the server is going away");
+    else if (ex->overloaded || !queue(broker, ex))
+        http_refuse_stream(ex, "the server is busy");
+}
+
+/* A browser's EventSource gives up for good on anything but 200, so only a login that is missing is said with a status.
+ */
+static void finish_stream(struct pillar_broker *broker, struct exchange *ex)
+{
+    int status = ex->response.status;
+
+    if (status >= 400 && status < 500) {
+        http_respond(ex);
+        return;
+    }
+    if (status != 200 || atomic_load(&broker->draining)) {
+        http_refuse_stream(ex, status == 200 ? "the server is going away" : "the server could not open the stream");
+        return;
+    }
+    struct stream_request request = {.user_id = ex->user_id,
+                                     .session_id = session_of(&ex->request),
+                                     .entities = pairs_get(&ex->request.query, STR("entities")),
+                                     .last_event_id = last_event_id_of(&ex->request)};
+    if (request.last_event_id.len > EVENT_ID_TEXT_MAX)
+        request.last_event_id.len = EVENT_ID_TEXT_MAX; /* malformed, and said to be */
+    http_open_stream(ex, &request);
+}
+
+/* --- the broker's own endpoints --- */
+
+static void submit(struct pillar_broker *broker, struct exchange *ex, size_t route)
+{
+    ex->kind = EXCHANGE_ROUTE;
+    ex->route = route;
+    if (queue(broker, ex))
+        return;
+    refuse_busy(ex, "overloaded", "the server has as many requests waiting as it may");
+}
+
+static bool has_emit_key(const struct pillar_broker *broker, const struct exchange *ex)
+{
+    struct str given = pairs_get(&ex->request.headers, STR("authorization"));
+    struct str scheme = STR("Bearer ");
+
+    if (given.len < scheme.len || !str_eq_nocase((struct str){given.ptr, scheme.len}, scheme))
+        return false;
+    return str_eq_secret(str_trim(str_from(given, scheme.len)), str_of(broker->options->values.emit_key));
+}
+
+/* POST /api/emit: checked for its key here, so that nobody else's request takes a place in the queue. */
+static void run_emit(struct pillar_broker *broker, struct exchange *ex)
+{
+    if (ex->request.method != METHOD_POST) {
+        respond_with_methods(ex, 1u << METHOD_POST);
+        return;
+    }
+    if (has_emit_key(broker, ex)) {
+        submit(broker, ex, broker->app->emit_route);
+        return;
+    }
+    response_set_error(ex, 401, "unauthorized", "the request needs the emit key: Authorization: Bearer KEY", "");
+    (void)response_add_header(ex, STR("WWW-Authenticate"), STR("Bearer"), NULL);
+    http_respond(ex);
+}
+
+static bool run_builtin(struct pillar_broker *broker, struct exchange *ex)
+{
+    const struct settings *settings = &broker->options->values;
+    struct str path = ex->request.path;
+
+    if (is_stream_path(broker, ex)) {
+        begin_stream(broker, ex);
+        return true;
+    }
+    if (settings->emit_key[0] != '\0' && str_eq(path, str_of(settings->emit_path))) {
+        run_emit(broker, ex);
+        return true;
+    }
+    bool health = str_eq(path, STR("/healthz"));
+    bool ready = str_eq(path, STR("/readyz"));
+    bool metrics = str_eq(path, STR("/metrics"));
+    if (!health && !ready && !metrics)
+        return false;
+    if (!only_get(ex))
+        return true;
+    if (metrics)
+        metrics_respond(broker, ex);
+    else if (ready && atomic_load(&broker->draining))
+        respond_json(ex, 503, "{\"status\":\"draining\"}");
+    else
+        respond_json(ex, 200, ready ? "{\"status\":\"ready\"}" : "{\"status\":\"ok\"}");
+    return true;
+}
+
+/* --- the script's routes and files --- */
+
+static void run_route(struct pillar_broker *broker, struct exchange *ex, size_t route)
+{
+    struct str session = pairs_get(&ex->request.headers, STR("x-session-id"));
+
+    if (session.len > 0 && !event_id_valid(session)) {
+        http_respond_error(ex, 400, "invalid_field",
+                           "X-Session-Id must be at most 256 bytes of UTF-8 without control characters", "X-Session-Id");
+        return;
+    }
+    submit(broker, ex, route);
+}
+
+/* A slash inside a segment was an encoded one: no file has it in its name. */
+static bool has_inner_slash(const struct request *r)
+{
+    for (size_t i = 0; i < r->segment_count; i++)
+        if (r->segments[i].len > 0 && memchr(r->segments[i].ptr, '/', r->segments[i].len) != NULL)
+            return true;
+    return false;
+}
+
+static void run_mount(struct pillar_broker *broker, struct exchange *ex, const struct mount *mount, struct str below)
+{
+    if (!only_get(ex))
+        return;
+    if (has_inner_slash(&ex->request))
+        http_respond_error(ex, 404, "not_found", "there is no such file", "");
+    else
+        http_respond_file(ex, &broker->mounts[mount - broker->app->mounts], below);
+}
+
+void dispatch_request(void *context, struct exchange *ex)
+{
+    struct pillar_broker *broker = context;
+    struct str below;
+    unsigned allowed;
+    size_t route;
+
+    if (ex->request.segment_count == 0) { /* OPTIONS * asks about the server as a whole */
+        respond_with_methods(ex, (1u << METHOD_COUNT) - 1);
+        return;
+    }
+    if (ex->overloaded && !is_stream_path(broker, ex)) {
+        refuse_busy(ex, "too_many_connections", "the server has as many connections as it may");
+        return;
+    }
+    if (run_builtin(broker, ex))
+        return;
+    enum route_match match = app_route(broker->app, ex, &route, &allowed);
+    if (match == ROUTE_FOUND) {
+        run_route(broker, ex, route);
+        return;
+    }
+    const struct mount *mount = match == ROUTE_NOT_FOUND ? app_mount(broker->app, &ex->request, &below) : NULL;
+    if (match == ROUTE_WRONG_METHOD)
+        respond_with_methods(ex, allowed);
+    else if (mount != NULL)
+        run_mount(broker, ex, mount, below);
+    else
+        http_respond_error(ex, 404, "not_found", "there is no such path", "");
+}
+
+void dispatch_complete(void *context, struct exchange *ex)
+{
+    struct pillar_broker *broker = context;
+
+    if (ex->kind == EXCHANGE_STREAM)
+        finish_stream(broker, ex);
+    else
+        http_respond(ex);
+}

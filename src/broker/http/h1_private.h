@@ -1,0 +1,47 @@
+/*
+ * h1_private.h - between h1.c (reading), h1_respond.c (writing) and file.c (bodies from files).
+ */
+#ifndef PILLAR_HTTP_H1_PRIVATE_H
+#define PILLAR_HTTP_H1_PRIVATE_H
+
+#include "http/h1.h"
+#include "http/parse.h"
+
+/* What reading requests needs; kept from request to request, given back by a stream. */
+struct h1_message {
+    struct buf head; /* a head that came in pieces, so far */
+    struct head_scan scan;
+    struct head_verdict verdict;
+    struct parse parse;
+    struct chunk_guard chunks;
+    uint64_t body_left;
+    struct h1_exchange *ex; /* the request that is being read, or handled */
+    struct buf pending;     /* what came while a request was being handled */
+    size_t pending_at;      /* so much of it is used up */
+};
+
+/* Connections over the limit that a loop keeps for the moment it takes to tell them; further ones are just closed. */
+enum { REFUSE_ROOM = 128 };
+
+extern const struct sink_ops h1_sink_ops;
+
+/* A new exchange, charged to nobody, or NULL. */
+struct h1_exchange *h1_new_exchange(struct h1 *c);
+
+/* Answers with a refusal and closes. */
+void h1_refuse(struct h1 *c, const struct refusal *why);
+
+/* The response has gone out: on to the next request, or to the end. */
+void h1_after_response(struct h1 *c);
+
+/* Reads on where h1_after_response left off. */
+void h1_resume(struct h1 *c);
+
+/* Gives back what reading needed. */
+void h1_free_message(struct h1 *c);
+
+/* --- file.c --- */
+void h1_file_written(struct h1 *c);
+void h1_file_gone(struct h1 *c);
+
+#endif

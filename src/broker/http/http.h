@@ -1,0 +1,100 @@
+/*
+ * http.h - the room's door: a server that turns bytes into exchanges and events into streams.
+ *
+ * The server knows nothing of routes or scripts. It hands each request that passed the guard to a handler, on the
+ * loop's thread, and the handler answers with one of the http_* calls below, at once or after the exchange has been
+ * elsewhere and come back by its `complete`.
+ */
+#ifndef PILLAR_HTTP_HTTP_H
+#define PILLAR_HTTP_HTTP_H
+
+#include "base/counters.h"
+#include "base/error.h"
+#include "base/exchange.h"
+#include "bus/bus.h"
+#include "http/guard.h"
+#include "http/stream.h"
+
+struct http_config {
+    const char *host;
+    uint16_t port; /* 0: any free one */
+    unsigned loops;
+    struct guard_limits guard;
+    size_t max_connections;
+    size_t max_body_memory; /* all bodies being received or handled, a loop */
+    size_t max_inbox_events;
+    uint64_t header_timeout_ms;
+    uint64_t body_timeout_ms;
+    uint64_t idle_timeout_ms;
+    uint64_t write_timeout_ms;
+    uint64_t handler_deadline_ms; /* when a worker is given up on; 0: never */
+    struct stream_config stream;
+};
+
+struct http_server;
+
+/* All of it runs on the loops' threads, so on several at once. */
+struct http_handler {
+    void *context;
+    /* A request. The exchange is the handler's until it answers or hands it on. */
+    void (*on_request)(void *context, struct exchange *ex);
+    /* An exchange that was handed on is back. */
+    void (*on_complete)(void *context, struct exchange *ex);
+};
+
+/*
+ * Binds the address. Failure: NULL with "listen" and a message that names the address and the reason, or
+ * "out_of_memory". `position` is the journal's; `bus` outlives the server. config->host is used during the call only.
+ */
+struct http_server *http_server_create(const struct http_config *config, struct bus *bus, uint64_t position,
+                                       const struct http_handler *handler, struct error *e);
+
+/* Starts the loops' threads. Failure: false with "thread". */
+bool http_server_start(struct http_server *server, struct error *e);
+
+/* Stops accepting, ends streams and idle connections; requests in hand go on. */
+void http_server_drain(struct http_server *server);
+
+/* True once no connection is left on any loop. */
+bool http_server_drained(const struct http_server *server);
+
+/* Closes everything and joins the threads. No exchange may be elsewhere any more. */
+void http_server_stop(struct http_server *server);
+
+/* Accepts NULL. A server that was started must be stopped first. */
+void http_server_free(struct http_server *server);
+
+uint16_t http_server_port(const struct http_server *server);
+unsigned http_server_loops(const struct http_server *server);
+const struct counters *http_server_counters(const struct http_server *server, unsigned loop);
+
+/* Counts for the loop that the exchange came from, on its thread. */
+void http_count(struct exchange *ex, enum counter which);
+
+/* --- answers; each takes the exchange over --- */
+
+/* Sends ex->response. */
+void http_respond(struct exchange *ex);
+
+/* Sends an error answer of the wire contract. */
+void http_respond_error(struct exchange *ex, int status, const char *code, const char *message, const char *field);
+
+/* Turns the connection into a stream for request->user_id. The strs are copied. */
+void http_open_stream(struct exchange *ex, const struct stream_request *request);
+
+/* Sends a client of the stream away to come back later: 200, a reconnection time, a clean end. */
+void http_refuse_stream(struct exchange *ex, const char *reason);
+
+/*
+ * Serves the file `path` (without leading slash) below the directory `root`, an open descriptor that outlives the
+ * server. `fallback`, if not NULL, is served where there is no such file. Answers 404, 304, 206, 416 as it fits.
+ */
+struct static_mount;
+void http_respond_file(struct exchange *ex, const struct static_mount *mount, struct str path);
+
+struct static_mount {
+    int root;              /* an open directory; -1: none */
+    const char *fallback;  /* a path below root, or NULL */
+};
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * inbox.h - what other threads hand to a loop: committed events, finished exchanges, and the word to drain or stop.
+ *
+ * One of the four places where threads meet. Events are bounded: when the loop does not keep up, they are dropped, and
+ * the loop is told the position up to which it has missed them. Exchanges are bounded by the request queue.
+ */
+#ifndef PILLAR_HTTP_INBOX_H
+#define PILLAR_HTTP_INBOX_H
+
+#include <pthread.h>
+#include <uv.h>
+
+#include "base/exchange.h"
+#include "bus/bus.h"
+
+struct inbox_batch {
+    struct event **events; /* each with a reference for the taker */
+    size_t event_count;
+    size_t event_room;
+    uint64_t missed; /* events up to this position were dropped, those here included; 0: none were */
+    struct exchange *exchanges; /* a list by `next`, oldest first */
+    bool drain;
+    bool stop;
+};
+
+struct inbox {
+    struct bus_outlet outlet;
+    pthread_mutex_t lock; /* guards waiting and last */
+    struct inbox_batch waiting;
+    struct exchange *last;
+    size_t max_events;
+    uv_async_t *wake; /* borrowed; open as long as anybody may put something in */
+};
+
+void inbox_init(struct inbox *inbox, uv_async_t *wake, size_t max_events);
+void inbox_destroy(struct inbox *inbox);
+
+/* These run on any thread. */
+void inbox_put_exchange(struct inbox *inbox, struct exchange *ex);
+void inbox_ask_to_drain(struct inbox *inbox);
+void inbox_ask_to_stop(struct inbox *inbox);
+
+/*
+ * Takes everything, on the loop's thread. *batch holds what the last call left (or is zeroed): its array of events is
+ * used again, and belongs to the caller in the end.
+ */
+void inbox_take(struct inbox *inbox, struct inbox_batch *batch);
+
+#endif

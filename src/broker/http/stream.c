@@ -1,0 +1,399 @@
+#include "http/stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/random.h"
+#include "bus/sse.h"
+
+enum {
+    WHEEL_SLOTS = 16,
+    FRAMES_PER_SEND = 64,        /* well under IOV_MAX */
+    BYTES_PER_SEND = 256 * 1024, /* more than a socket takes at once by default */
+};
+
+struct stream {
+    struct subscriber subscriber;
+    struct list in_wheel;
+    struct list in_dirty; /* in the hub's list while it has something to send */
+    struct stream_hub *hub;
+    struct sink *sink;
+    struct str session_id; /* behind the struct */
+    struct str entities;   /* behind the struct */
+    uint32_t sent_tick;    /* the hub's tick at the last send */
+    bool full;             /* the sink takes no more for now */
+};
+
+struct stream_hub {
+    struct stream_config config;
+    struct event_log *log;
+    struct counters *counters;
+    struct list dirty;
+    /*
+     * Each turn of the wheel visits each stream once and takes half a heartbeat; a stream that sent nothing since the
+     * last visit gets a comment. So sending an event never has to move a stream in a timer.
+     */
+    struct list wheel[WHEEL_SLOTS];
+    uint32_t tick;
+    uint64_t next_tick_ms;
+    unsigned next_slot; /* where the next new stream goes */
+    uint64_t jitter;
+};
+
+static void mark_dirty(void *context, struct subscriber *subscriber)
+{
+    struct stream_hub *hub = context;
+    struct stream *s = list_entry(subscriber, struct stream, subscriber);
+
+    if (list_empty(&s->in_dirty))
+        list_push(&hub->dirty, &s->in_dirty);
+}
+
+struct stream_hub *stream_hub_create(const struct stream_config *config, uint64_t position, uint64_t now_ms,
+                                     struct counters *counters)
+{
+    struct stream_hub *hub = calloc(1, sizeof *hub);
+
+    if (hub == NULL)
+        return NULL;
+    hub->config = *config;
+    hub->counters = counters;
+    hub->next_tick_ms = now_ms;
+    hub->jitter = random_u64();
+    list_init(&hub->dirty);
+    for (int i = 0; i < WHEEL_SLOTS; i++)
+        list_init(&hub->wheel[i]);
+    hub->log = event_log_create(&config->log, position, counters, mark_dirty, hub);
+    if (hub->log == NULL) {
+        free(hub);
+        return NULL;
+    }
+    return hub;
+}
+
+void stream_hub_free(struct stream_hub *hub)
+{
+    if (hub == NULL)
+        return;
+    event_log_free(hub->log);
+    free(hub);
+}
+
+void stream_hub_deliver(struct stream_hub *hub, struct event *const *events, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        event_log_append(hub->log, events[i]);
+}
+
+void stream_hub_gap(struct stream_hub *hub, uint64_t position)
+{
+    event_log_gap(hub->log, position);
+}
+
+uint64_t stream_hub_head(const struct stream_hub *hub)
+{
+    return event_log_head(hub->log);
+}
+
+/* --- what a stream says by itself --- */
+
+static unsigned draw_retry(struct stream_hub *hub)
+{
+    return (unsigned)random_between(&hub->jitter, hub->config.retry_min_ms, hub->config.retry_max_ms);
+}
+
+void stream_hub_append_refusal(struct stream_hub *hub, struct buf *out, struct str comment)
+{
+    sse_append_retry(out, draw_retry(hub));
+    sse_append_comment(out, comment);
+}
+
+static void append_ready(struct stream_hub *hub, struct buf *out, uint64_t position, bool with_id)
+{
+    char id[POSITION_TEXT_MAX];
+    struct str text = position_text(id, &hub->config.generation, position);
+    struct buf data = BUF_EMPTY;
+
+    buf_printf(&data, "{\"position\":\"%s\",\"heartbeatMs\":%llu}", id, (unsigned long long)hub->config.heartbeat_ms);
+    (void)sse_append_event(out,
+                           &(struct sse_event){.id = with_id ? text : STR_NONE,
+                                               .name = STR("ready"),
+                                               .data = buf_str(&data)},
+                           NULL);
+    out->failed |= data.failed;
+    buf_free(&data);
+}
+
+static void append_resync(struct stream_hub *hub, struct buf *out, const char *reason)
+{
+    char id[POSITION_TEXT_MAX];
+    struct str text = position_text(id, &hub->config.generation, event_log_head(hub->log));
+    struct buf data = BUF_EMPTY;
+
+    buf_printf(&data, "{\"reason\":\"%s\",\"position\":\"%s\"}", reason, id);
+    (void)sse_append_event(out, &(struct sse_event){text, STR("resync"), buf_str(&data)}, NULL);
+    out->failed |= data.failed;
+    buf_free(&data);
+    counter_add(hub->counters, COUNT_RESYNCS, 1);
+}
+
+/* Sends bytes of the stream's own. Short of memory, the stream stays as it was and tries again when it next can. */
+static bool send_own(struct stream *s, const struct buf *bytes)
+{
+    struct frame frame = {buf_str(bytes), NULL};
+
+    if (bytes->failed || s->full)
+        return false;
+    s->sent_tick = s->hub->tick;
+    return s->sink->ops->send(s->sink, &frame, 1, &s->full) == 1;
+}
+
+/* --- the walk --- */
+
+static bool wants(const struct stream *s, const struct event *ev)
+{
+    if (event_is_echo(ev, event_log_user_id(&s->subscriber), s->session_id)) {
+        counter_add(s->hub->counters, COUNT_ECHOES, 1);
+        return false;
+    }
+    if (s->entities.len == 0)
+        return true;
+    struct str rest = s->entities;
+    struct str name;
+    while (str_split(&rest, ',', &name))
+        if (str_eq(name, ev->entity))
+            return true;
+    return false;
+}
+
+struct batch {
+    struct frame frames[FRAMES_PER_SEND];
+    struct log_cursor behind[FRAMES_PER_SEND]; /* where the cursor stands once a frame is taken */
+    size_t count;
+    struct log_cursor end; /* where it stands once all are taken, events that it does not want included */
+    enum log_walk stopped;
+};
+
+static void collect(struct stream *s, struct batch *b)
+{
+    struct event *ev;
+    size_t bytes = 0;
+
+    b->count = 0;
+    b->stopped = LOG_EVENT;
+    b->end = s->subscriber.cursor;
+    while (b->count < FRAMES_PER_SEND && bytes < BYTES_PER_SEND) {
+        b->stopped = event_log_next(s->hub->log, &s->subscriber, &b->end, &ev);
+        if (b->stopped != LOG_EVENT)
+            return;
+        if (!wants(s, ev))
+            continue;
+        b->frames[b->count] = (struct frame){{ev->frame, ev->frame_len}, ev};
+        b->behind[b->count++] = b->end;
+        bytes += ev->frame_len;
+    }
+}
+
+/* Returns true when all frames of the batch were taken. */
+static bool send_batch(struct stream *s, struct batch *b)
+{
+    if (b->count > 0) {
+        size_t taken = s->sink->ops->send(s->sink, b->frames, b->count, &s->full);
+        counter_add(s->hub->counters, COUNT_DELIVERIES, taken);
+        s->sent_tick = s->hub->tick;
+        if (taken < b->count) {
+            if (taken > 0)
+                s->subscriber.cursor = b->behind[taken - 1];
+            return false;
+        }
+    }
+    s->subscriber.cursor = b->end;
+    return true;
+}
+
+static void walk(struct stream *s)
+{
+    struct batch batch;
+
+    while (!s->full) {
+        collect(s, &batch);
+        if (!send_batch(s, &batch))
+            return;
+        if (batch.stopped == LOG_END) {
+            event_log_level(&s->subscriber);
+            return;
+        }
+        if (batch.stopped == LOG_LOST && !s->full) {
+            struct buf frame = BUF_EMPTY;
+            append_resync(s->hub, &frame, "lagged");
+            bool sent = send_own(s, &frame);
+            buf_free(&frame);
+            if (!sent)
+                return;
+            event_log_skip(s->hub->log, &s->subscriber);
+        }
+    }
+}
+
+bool stream_hub_flush(struct stream_hub *hub, size_t most)
+{
+    for (size_t i = 0; i < most; i++) {
+        struct list *node = list_pop(&hub->dirty);
+        if (node == NULL)
+            return false;
+        walk(list_entry(node, struct stream, in_dirty));
+    }
+    return !list_empty(&hub->dirty);
+}
+
+void stream_writable(struct stream *s)
+{
+    s->full = false;
+    if (s->subscriber.behind)
+        walk(s);
+}
+
+/* --- opening and ending --- */
+
+static const char *resume(struct stream_hub *hub, struct stream *s, struct str last_event_id, uint64_t *from)
+{
+    uint64_t position;
+
+    switch (position_read(last_event_id, &hub->config.generation, &position)) {
+    case POSITION_MALFORMED:
+        return "malformed";
+    case POSITION_OTHER_GENERATION:
+        return "generation";
+    case POSITION_OK:
+        break;
+    }
+    if (position > event_log_head(hub->log))
+        return "ahead";
+    if (!event_log_seek(hub->log, &s->subscriber, position))
+        return "trimmed";
+    *from = position;
+    return NULL;
+}
+
+/*
+ * `ready` names the position that the stream starts from. A client that is to resync keeps its old id until `resync`
+ * gives it a new one: cut between the two, it comes back and is told again.
+ */
+static void append_opening(struct stream_hub *hub, struct stream *s, struct str last_event_id, struct buf *out)
+{
+    uint64_t from = event_log_head(hub->log);
+    const char *reason = last_event_id.len == 0 ? NULL : resume(hub, s, last_event_id, &from);
+
+    sse_append_retry(out, draw_retry(hub));
+    append_ready(hub, out, from, reason == NULL);
+    if (reason != NULL)
+        append_resync(hub, out, reason);
+}
+
+static struct stream *allocate(const struct stream_request *request)
+{
+    struct stream *s = malloc(sizeof *s + request->session_id.len + request->entities.len);
+
+    if (s == NULL)
+        return NULL;
+    memset(s, 0, sizeof *s);
+    char *at = (char *)(s + 1);
+    if (request->session_id.len > 0)
+        memcpy(at, request->session_id.ptr, request->session_id.len);
+    s->session_id = (struct str){at, request->session_id.len};
+    at += request->session_id.len;
+    if (request->entities.len > 0)
+        memcpy(at, request->entities.ptr, request->entities.len);
+    s->entities = (struct str){at, request->entities.len};
+    list_init(&s->in_dirty);
+    list_init(&s->in_wheel);
+    return s;
+}
+
+struct stream *stream_open(struct stream_hub *hub, const struct stream_request *request, struct sink *sink,
+                           struct str head)
+{
+    struct stream *s = allocate(request);
+    struct buf opening = BUF_EMPTY;
+
+    if (s == NULL)
+        return NULL;
+    s->hub = hub;
+    s->sink = sink;
+    if (!event_log_subscribe(hub->log, &s->subscriber, request->user_id)) {
+        free(s);
+        return NULL;
+    }
+    buf_append_str(&opening, head);
+    append_opening(hub, s, request->last_event_id, &opening);
+    if (opening.failed) {
+        event_log_unsubscribe(hub->log, &s->subscriber);
+        buf_free(&opening);
+        free(s);
+        return NULL;
+    }
+    list_push(&hub->wheel[hub->next_slot++ % WHEEL_SLOTS], &s->in_wheel);
+    counter_add(hub->counters, COUNT_STREAMS_OPENED, 1);
+    (void)send_own(s, &opening);
+    buf_free(&opening);
+    if (s->subscriber.behind)
+        walk(s);
+    return s;
+}
+
+void stream_close(struct stream *s)
+{
+    event_log_unsubscribe(s->hub->log, &s->subscriber);
+    list_remove(&s->in_wheel);
+    list_remove(&s->in_dirty);
+    counter_add(s->hub->counters, COUNT_STREAMS_CLOSED, 1);
+    free(s);
+}
+
+static void end(struct stream *s, struct str comment)
+{
+    struct sink *sink = s->sink;
+    struct buf farewell = BUF_EMPTY;
+
+    stream_hub_append_refusal(s->hub, &farewell, comment);
+    (void)send_own(s, &farewell);
+    buf_free(&farewell);
+    stream_close(s);
+    sink->ops->end(sink);
+}
+
+void stream_hub_end_all(struct stream_hub *hub, struct str comment)
+{
+    for (int i = 0; i < WHEEL_SLOTS; i++)
+        while (!list_empty(&hub->wheel[i]))
+            end(list_entry(hub->wheel[i].next, struct stream, in_wheel), comment);
+}
+
+/* --- time --- */
+
+static void keep_awake(struct stream_hub *hub, struct list *slot)
+{
+    static const char comment[] = ":\n\n";
+    struct buf bytes = {(char *)comment, sizeof comment - 1, 0, false};
+
+    for (struct list *node = slot->next; node != slot; node = node->next) {
+        struct stream *s = list_entry(node, struct stream, in_wheel);
+        if (hub->tick - s->sent_tick >= WHEEL_SLOTS && send_own(s, &bytes))
+            counter_add(hub->counters, COUNT_COMMENTS, 1);
+    }
+}
+
+void stream_hub_tick(struct stream_hub *hub, uint64_t now_ms, uint64_t wall_ms)
+{
+    uint64_t step = hub->config.heartbeat_ms / 2 / WHEEL_SLOTS + 1;
+
+    event_log_trim(hub->log, wall_ms);
+    /* After a pause longer than a turn, one turn reaches everybody. */
+    if (now_ms > hub->next_tick_ms + step * WHEEL_SLOTS)
+        hub->next_tick_ms = now_ms - step * (WHEEL_SLOTS - 1);
+    for (; now_ms >= hub->next_tick_ms; hub->next_tick_ms += step) {
+        hub->tick++;
+        keep_awake(hub, &hub->wheel[hub->tick % WHEEL_SLOTS]);
+    }
+}

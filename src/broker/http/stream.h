@@ -1,0 +1,77 @@
+/*
+ * stream.h - event streams of one loop: cursors over the loop's log, and the hub that moves them.
+ *
+ * A stream costs a fixed number of bytes, whatever its client does. It walks from its cursor to the end of the log and
+ * hands frames to its sink; when the sink is full it stops, and when the sink drains it walks on. When the log has
+ * dropped what it had yet to see, it says `resync`.
+ *
+ * The hub runs on one thread and takes the time as an argument.
+ */
+#ifndef PILLAR_HTTP_STREAM_H
+#define PILLAR_HTTP_STREAM_H
+
+#include "base/buf.h"
+#include "base/counters.h"
+#include "bus/event_log.h"
+#include "bus/position.h"
+#include "http/sink.h"
+
+struct stream;
+struct stream_hub;
+
+struct stream_config {
+    struct event_log_limits log;
+    struct generation generation;
+    uint64_t heartbeat_ms; /* a stream is never silent for longer */
+    unsigned retry_min_ms; /* the reconnection time is drawn from this range */
+    unsigned retry_max_ms;
+};
+
+/* A hub whose history begins behind `position`. NULL when memory is short. `counters` outlives it. */
+struct stream_hub *stream_hub_create(const struct stream_config *config, uint64_t position, uint64_t now_ms,
+                                     struct counters *counters);
+/* Needs all streams closed. Accepts NULL. */
+void stream_hub_free(struct stream_hub *hub);
+
+/* Takes events into the log and notes which streams have something to send; stream_hub_flush sends it. */
+void stream_hub_deliver(struct stream_hub *hub, struct event *const *events, size_t count);
+
+/* The hub missed events up to `position`: every stream is to be told so. */
+void stream_hub_gap(struct stream_hub *hub, uint64_t position);
+
+/* Lets at most `most` noted streams send. Returns true when some are still waiting. */
+bool stream_hub_flush(struct stream_hub *hub, size_t most);
+
+/* Drops old events and keeps quiet streams awake. To be called several times a heartbeat. */
+void stream_hub_tick(struct stream_hub *hub, uint64_t now_ms, uint64_t wall_ms);
+
+/* The position of the newest event that was delivered. */
+uint64_t stream_hub_head(const struct stream_hub *hub);
+
+/* Ends all streams with a reconnection time, each drawn anew. */
+void stream_hub_end_all(struct stream_hub *hub, struct str comment);
+
+/* Appends what a client gets that is to come back later: a reconnection time and a comment. */
+void stream_hub_append_refusal(struct stream_hub *hub, struct buf *out, struct str comment);
+
+struct stream_request {
+    struct str user_id;
+    struct str session_id;    /* empty: no event is withheld */
+    struct str entities;      /* names separated by commas; empty: all */
+    struct str last_event_id; /* empty: from now on */
+};
+
+/*
+ * Opens a stream and sends `head`, the reconnection time, `ready`, and what the client has missed. Returns NULL, and
+ * sends nothing, when memory is short.
+ */
+struct stream *stream_open(struct stream_hub *hub, const struct stream_request *request, struct sink *sink,
+                           struct str head);
+
+/* The sink takes frames again. */
+void stream_writable(struct stream *s);
+
+/* The client is gone: releases the stream, sends nothing. */
+void stream_close(struct stream *s);
+
+#endif

@@ -1,0 +1,146 @@
+/* The transport over a libuv TCP handle. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/io_loop.h"
+#include "http/transport.h"
+
+struct pending_write {
+    uv_write_t request;
+    struct transport *transport;
+    void (*release)(void *owner);
+    void *owner;
+};
+
+static struct transport *of_handle(uv_handle_t *handle)
+{
+    return handle->data;
+}
+
+/* One buffer serves all connections of a loop: what was read is used up before the next read. */
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct io_loop *loop = handle->loop->data;
+
+    (void)suggested;
+    *buf = uv_buf_init(loop->read_buffer, sizeof loop->read_buffer);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
+{
+    struct transport *t = of_handle((uv_handle_t *)stream);
+
+    if (count > 0)
+        t->events->on_data(t, (struct str){buf->base, (size_t)count});
+    else if (count == UV_EOF)
+        t->events->on_eof(t);
+    else if (count < 0)
+        t->events->on_error(t);
+}
+
+int transport_accept(struct transport *t, uv_loop_t *loop, uv_stream_t *listener, const struct transport_events *events)
+{
+    t->events = events;
+    int failed = uv_tcp_init(loop, &t->tcp);
+    if (failed != 0)
+        abort(); /* libuv's own sources: without a socket to make, uv_tcp_init has nothing that can fail */
+    t->tcp.data = t;
+    failed = uv_accept(listener, (uv_stream_t *)&t->tcp);
+    if (failed == 0)
+        failed = uv_tcp_nodelay(&t->tcp, 1);
+    return failed;
+}
+
+void transport_read(struct transport *t)
+{
+    if (!uv_is_closing((uv_handle_t *)&t->tcp))
+        (void)uv_read_start((uv_stream_t *)&t->tcp, on_alloc, on_read);
+}
+
+void transport_stop_reading(struct transport *t)
+{
+    (void)uv_read_stop((uv_stream_t *)&t->tcp);
+}
+
+ssize_t transport_try_write(struct transport *t, const uv_buf_t *parts, unsigned count)
+{
+    if (uv_is_closing((uv_handle_t *)&t->tcp))
+        return UV_ECANCELED;
+    int written = uv_try_write((uv_stream_t *)&t->tcp, parts, count);
+    return written == UV_EAGAIN ? 0 : written;
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct pending_write *w = request->data;
+    struct transport *t = w->transport;
+
+    w->release(w->owner);
+    free(w);
+    if (uv_is_closing((uv_handle_t *)&t->tcp))
+        return;
+    if (status < 0)
+        t->events->on_error(t);
+    else
+        t->events->on_written(t);
+}
+
+bool transport_write_later(struct transport *t, struct str bytes, void (*release)(void *owner), void *owner)
+{
+    struct pending_write *w = malloc(sizeof *w);
+
+    if (w != NULL) {
+        uv_buf_t part = uv_buf_init((char *)bytes.ptr, (unsigned)bytes.len);
+        *w = (struct pending_write){.transport = t, .release = release, .owner = owner};
+        w->request.data = w;
+        if (uv_write(&w->request, (uv_stream_t *)&t->tcp, &part, 1, on_written) == 0)
+            return true;
+        free(w);
+    }
+    release(owner);
+    return false;
+}
+
+static void on_shutdown(uv_shutdown_t *request, int status)
+{
+    (void)status; /* a client that is gone already needs no FIN */
+    free(request);
+}
+
+void transport_shutdown(struct transport *t)
+{
+    uv_shutdown_t *request = malloc(sizeof *request);
+
+    if (request == NULL || uv_shutdown(request, (uv_stream_t *)&t->tcp, on_shutdown) != 0) {
+        free(request);
+        t->events->on_error(t);
+    }
+}
+
+static void on_close(uv_handle_t *handle)
+{
+    struct transport *t = of_handle(handle);
+
+    t->events->on_closed(t);
+}
+
+void transport_close(struct transport *t)
+{
+    if (!uv_is_closing((uv_handle_t *)&t->tcp))
+        uv_close((uv_handle_t *)&t->tcp, on_close);
+}
+
+bool transport_closing(const struct transport *t)
+{
+    return uv_is_closing((const uv_handle_t *)&t->tcp) != 0;
+}
+
+void transport_address(const struct transport *t, char *out, size_t size)
+{
+    struct sockaddr_storage address;
+    int len = sizeof address;
+
+    out[0] = '\0';
+    if (uv_tcp_getpeername(&t->tcp, (struct sockaddr *)&address, &len) == 0)
+        (void)uv_ip_name((struct sockaddr *)&address, out, size);
+}

@@ -1,0 +1,205 @@
+/* The command line. Uses the public API, and nothing else of the broker. */
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "pillar/pillar.h"
+
+static const char usage[] =
+    "Pillar, a Lua-scriptable real-time sync broker.\n"
+    "\n"
+    "  pillar run APP.lua [OPTION ...]     serve the routes and event streams that a script defines\n"
+    "  pillar check APP.lua [OPTION ...]   load a script, print its routes, point at mistakes\n"
+    "  pillar --version                    print the version\n"
+    "  pillar --help                       print this\n"
+    "\n"
+    "A flag beats its environment variable, which beats what the script gives to pillar.app { ... }.\n"
+    "SIGTERM and SIGINT end the broker once requests in hand are answered; a second one ends it at once.\n"
+    "\n"
+    "Options:\n";
+
+static void print_help(void)
+{
+    const pillar_option_info *o;
+
+    fputs(usage, stdout);
+    for (size_t i = 0; (o = pillar_option_get(i)) != NULL; i++) {
+        char flag[64];
+        if (o->secret)
+            snprintf(flag, sizeof flag, "(environment only)");
+        else
+            snprintf(flag, sizeof flag, "--%s%s%s", o->name, o->argument == NULL ? "" : " ",
+                     o->argument == NULL ? "" : o->argument);
+        printf("  %-28s %s\n", flag, o->help);
+        printf("  %-28s %s%s%s\n", "", o->environment, o->fallback[0] == '\0' ? "" : ", default ", o->fallback);
+    }
+}
+
+static int fail(const char *message)
+{
+    fprintf(stderr, "pillar: %s\n", message);
+    return 1;
+}
+
+static int fail_usage(const char *problem, const char *what)
+{
+    fprintf(stderr, "pillar: %s%s; see pillar --help\n", problem, what);
+    return 2;
+}
+
+static const pillar_option_info *find_option(const char *name, size_t len)
+{
+    const pillar_option_info *o;
+
+    for (size_t i = 0; (o = pillar_option_get(i)) != NULL; i++)
+        if (strlen(o->name) == len && strncmp(o->name, name, len) == 0)
+            return o;
+    return NULL;
+}
+
+/* Reads one flag at argv[*at], "--name VALUE" or "--name=VALUE", and moves *at to its last word. */
+static int read_flag(pillar_options *options, char **argv, int *at)
+{
+    pillar_error error;
+    const char *name = argv[*at] + 2;
+    const char *equals = strchr(name, '=');
+    const pillar_option_info *o = find_option(name, equals == NULL ? strlen(name) : (size_t)(equals - name));
+    const char *value = equals == NULL ? "" : equals + 1;
+
+    if (o == NULL)
+        return fail_usage("unknown option ", argv[*at]);
+    if (o->secret)
+        return fail_usage("a secret is not given as a flag, which others could read; set ", o->environment);
+    if (o->argument != NULL && equals == NULL) {
+        if (argv[*at + 1] == NULL)
+            return fail_usage("a value is missing behind ", argv[*at]);
+        value = argv[++*at];
+    }
+    if (pillar_options_set(options, o->name, value, &error) == 0)
+        return 0;
+    fprintf(stderr, "pillar: %s\n", error.message);
+    return 2;
+}
+
+static int read_arguments(pillar_options *options, char **argv, const char **script)
+{
+    pillar_error error;
+
+    if (pillar_options_read_environment(options, &error) != 0)
+        return fail(error.message);
+    for (int i = 2; argv[i] != NULL; i++) {
+        int status = 0;
+        if (strncmp(argv[i], "--", 2) == 0)
+            status = read_flag(options, argv, &i);
+        else if (*script != NULL)
+            status = fail_usage("one script is enough: ", argv[i]);
+        else
+            *script = argv[i];
+        if (status != 0)
+            return status;
+    }
+    return *script == NULL ? fail_usage("which script? pillar ", "run APP.lua") : 0;
+}
+
+static void block_signals(sigset_t *handled)
+{
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(handled);
+    sigaddset(handled, SIGTERM);
+    sigaddset(handled, SIGINT);
+    sigaddset(handled, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, handled, NULL);
+}
+
+static void wait_for_end(const sigset_t *handled)
+{
+    int number;
+
+    do {
+        if (sigwait(handled, &number) == 0 && number == SIGHUP)
+            fputs("pillar: SIGHUP: a changed script takes effect at the next start\n", stderr);
+    } while (number == SIGHUP);
+}
+
+static void drain(pillar_broker *broker, const sigset_t *handled)
+{
+    const struct timespec pause = {0, 10 * 1000000L};
+
+    pillar_broker_drain(broker);
+    while (!pillar_broker_drained(broker)) {
+        int number = sigtimedwait(handled, NULL, &pause);
+        if (number == SIGTERM || number == SIGINT)
+            return;
+    }
+}
+
+static int run(const char *script, const pillar_options *options)
+{
+    pillar_error error;
+    sigset_t handled;
+
+    block_signals(&handled);
+    pillar_broker *broker = pillar_broker_create(script, options, &error);
+    if (broker == NULL)
+        return fail(error.message);
+    if (pillar_broker_start(broker, &error) != 0) {
+        pillar_broker_destroy(broker);
+        return fail(error.message);
+    }
+    printf("pillar %s: %s\n", pillar_version(), pillar_broker_summary(broker));
+    fflush(stdout);
+    wait_for_end(&handled);
+    drain(broker, &handled);
+    pillar_broker_destroy(broker);
+    return 0;
+}
+
+static void print_line(void *context, const char *line)
+{
+    (void)context;
+    puts(line);
+}
+
+static int check(const char *script, const pillar_options *options)
+{
+    pillar_error error;
+
+    return pillar_check(script, options, print_line, NULL, &error) == 0 ? 0 : fail(error.message);
+}
+
+static int run_command(char **argv, int (*command)(const char *script, const pillar_options *options))
+{
+    const char *script = NULL;
+    pillar_options *options = pillar_options_create();
+
+    if (options == NULL)
+        return fail("out of memory");
+    int status = read_arguments(options, argv, &script);
+    if (status == 0)
+        status = command(script, options);
+    pillar_options_free(options);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    const char *command = argc < 2 ? "" : argv[1];
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            print_help();
+            return 0;
+        }
+    }
+    if (strcmp(command, "--version") == 0) {
+        printf("pillar %s\n", pillar_version());
+        return 0;
+    }
+    if (strcmp(command, "run") == 0)
+        return run_command(argv, run);
+    if (strcmp(command, "check") == 0)
+        return run_command(argv, check);
+    return fail_usage(argc < 2 ? "a command is missing" : "unknown command ", command);
+}

@@ -1,0 +1,52 @@
+/* GET /metrics: the counters of all threads, summed when somebody asks (Prometheus text format 0.0.4). */
+#include "broker_private.h"
+
+static void sum_counters(const struct pillar_broker *broker, uint64_t sums[COUNTER_COUNT])
+{
+    unsigned loops = http_server_loops(broker->server);
+    unsigned workers = pool_workers(broker->pool);
+
+    for (int i = 0; i < COUNTER_COUNT; i++) {
+        sums[i] = 0;
+        for (unsigned n = 0; n < loops; n++)
+            sums[i] += counter_get(http_server_counters(broker->server, n), (enum counter)i);
+        for (unsigned n = 0; n < workers; n++)
+            sums[i] += counter_get(pool_counters(broker->pool, n), (enum counter)i);
+    }
+}
+
+static void append_metric(struct buf *out, const char *name, const char *suffix, const char *type, const char *help,
+                          uint64_t value)
+{
+    buf_printf(out, "# HELP pillar_%s%s %s\n# TYPE pillar_%s%s %s\npillar_%s%s %llu\n", name, suffix, help, name, suffix,
+               type, name, suffix, (unsigned long long)value);
+}
+
+static uint64_t difference(const uint64_t *sums, enum counter grown, enum counter gone)
+{
+    /* The two are read one after the other, so the later may be ahead. */
+    return sums[grown] > sums[gone] ? sums[grown] - sums[gone] : 0;
+}
+
+void metrics_respond(struct pillar_broker *broker, struct exchange *ex)
+{
+    uint64_t sums[COUNTER_COUNT];
+    struct buf *out = &ex->response.body;
+
+    sum_counters(broker, sums);
+    append_metric(out, "connections", "", "gauge", "Connections open.",
+                  difference(sums, COUNT_CONNECTIONS_OPENED, COUNT_CONNECTIONS_CLOSED));
+    append_metric(out, "streams", "", "gauge", "Event streams open.",
+                  difference(sums, COUNT_STREAMS_OPENED, COUNT_STREAMS_CLOSED));
+    append_metric(out, "log_events", "", "gauge", "Events kept for clients that come back, over all loops.",
+                  difference(sums, COUNT_LOG_APPENDED, COUNT_LOG_TRIMMED));
+    append_metric(out, "queue_depth", "", "gauge", "Requests waiting for a script worker.", pool_depth(broker->pool));
+    append_metric(out, "position", "", "gauge", "Position of the last committed event.",
+                  journal_position(broker->journal));
+    for (int i = 0; i < COUNTER_COUNT; i++)
+        append_metric(out, counter_infos[i].name, "_total", "counter", counter_infos[i].help, sums[i]);
+    ex->response.status = 200;
+    if (!response_add_header(ex, STR("Content-Type"), STR("text/plain; version=0.0.4; charset=utf-8"), NULL))
+        ex->response.status = 503;
+    http_respond(ex);
+}

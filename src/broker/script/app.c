@@ -1,0 +1,259 @@
+#include "script/app.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "script/state.h"
+
+/* --- reading the description that lua/pillar/app.lua makes --- */
+
+struct load {
+    const char *path;
+    struct app *app;
+};
+
+static struct str copy(lua_State *L, struct app *app, struct str s)
+{
+    struct str kept = arena_copy(&app->arena, s);
+
+    if (kept.ptr == NULL)
+        luaL_error(L, "out of memory");
+    return kept;
+}
+
+static void *reserve(lua_State *L, struct app *app, size_t count, size_t size)
+{
+    void *memory = arena_alloc(&app->arena, (count + 1) * size);
+
+    if (memory == NULL)
+        luaL_error(L, "out of memory");
+    return memory;
+}
+
+/* A string field of the table on the stack's top; empty if it is not there. It ends with a NUL as well. */
+static struct str field(lua_State *L, struct app *app, const char *name)
+{
+    struct str s = STR_NONE;
+
+    lua_getfield(L, -1, name);
+    if (lua_type(L, -1) == LUA_TSTRING)
+        s.ptr = lua_tolstring(L, -1, &s.len);
+    struct str kept = copy(L, app, (struct str){s.ptr == NULL ? "" : s.ptr, s.len + 1});
+    lua_pop(L, 1);
+    return (struct str){kept.ptr, s.len};
+}
+
+/* Pushes the list `name` of the description on the stack's top, and returns its length. */
+static size_t push_list(lua_State *L, const char *name)
+{
+    lua_getfield(L, -1, name);
+    luaL_checktype(L, -1, LUA_TTABLE);
+    return lua_rawlen(L, -1);
+}
+
+static enum method read_method(lua_State *L, struct str name)
+{
+    for (int i = 0; i < METHOD_COUNT; i++)
+        if (str_eq(name, method_names[i]))
+            return (enum method)i;
+    luaL_error(L, "unknown method %s", name.ptr);
+    return METHOD_GET;
+}
+
+static enum route_mode read_mode(struct str name)
+{
+    return str_eq(name, STR("write")) ? ROUTE_WRITE : str_eq(name, STR("free")) ? ROUTE_FREE : ROUTE_READ;
+}
+
+static void read_routes(lua_State *L, struct app *app)
+{
+    size_t count = push_list(L, "routes");
+
+    app->routes = reserve(L, app, count, sizeof *app->routes);
+    for (size_t i = 0; i < count; i++) {
+        struct route *r = &app->routes[i];
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        r->method = read_method(L, field(L, app, "method"));
+        r->pattern = field(L, app, "pattern");
+        r->mode = read_mode(field(L, app, "mode"));
+        r->source = field(L, app, "source");
+        if (r->pattern.len == 0)
+            app->emit_route = i;
+        lua_pop(L, 1);
+    }
+    app->route_count = count;
+    lua_pop(L, 1);
+}
+
+static void read_entities(lua_State *L, struct app *app)
+{
+    size_t count = push_list(L, "entities");
+
+    app->entities = reserve(L, app, count, sizeof *app->entities);
+    for (size_t i = 0; i < count; i++) {
+        size_t len;
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        const char *name = luaL_checklstring(L, -1, &len);
+        app->entities[i] = copy(L, app, (struct str){name, len});
+        lua_pop(L, 1);
+    }
+    app->entity_count = count;
+    lua_pop(L, 1);
+}
+
+static void read_mounts(lua_State *L, struct app *app)
+{
+    size_t count = push_list(L, "mounts");
+
+    app->mounts = reserve(L, app, count, sizeof *app->mounts);
+    for (size_t i = 0; i < count; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        app->mounts[i].prefix = field(L, app, "prefix");
+        app->mounts[i].dir = field(L, app, "dir");
+        app->mounts[i].fallback = field(L, app, "fallback");
+        lua_pop(L, 1);
+    }
+    app->mount_count = count;
+    lua_pop(L, 1);
+}
+
+static void read_migrations(lua_State *L, struct app *app)
+{
+    size_t count = push_list(L, "migrations");
+
+    app->migrations = reserve(L, app, count, sizeof *app->migrations);
+    for (size_t i = 0; i < count; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        app->migrations[i].name = field(L, app, "name").ptr;
+        app->migrations[i].sql = field(L, app, "sql").ptr;
+        lua_pop(L, 1);
+    }
+    app->migration_count = count;
+    lua_pop(L, 1);
+}
+
+static void read_settings(lua_State *L, struct app *app)
+{
+    size_t count = push_list(L, "settings");
+
+    app->settings.at = reserve(L, app, count, sizeof *app->settings.at);
+    for (size_t i = 0; i < count; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        app->settings.at[i].name = field(L, app, "name");
+        app->settings.at[i].value = field(L, app, "value");
+        lua_pop(L, 1);
+    }
+    app->settings.count = count;
+    lua_pop(L, 1);
+}
+
+/* require("pillar.runtime").load(path) runs the script and returns its description. */
+static int load_in_lua(lua_State *L)
+{
+    const struct load *load = lua_touserdata(L, 1);
+
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "pillar.runtime");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "load");
+    lua_pushstring(L, load->path);
+    lua_call(L, 1, 1);
+    luaL_checktype(L, -1, LUA_TTABLE);
+    read_routes(L, load->app);
+    read_entities(L, load->app);
+    read_mounts(L, load->app);
+    read_migrations(L, load->app);
+    read_settings(L, load->app);
+    lua_getfield(L, -1, "anonymous");
+    load->app->anonymous = lua_toboolean(L, -1) != 0;
+    return 0;
+}
+
+static int describe_error(lua_State *L)
+{
+    struct error *e = lua_touserdata(L, 2);
+
+    (void)error_set(e, "script", "%s", luaL_tolstring(L, 1, NULL));
+    return 0;
+}
+
+static void report(struct script_state *state, struct error *e)
+{
+    lua_State *L = state->L;
+
+    (void)error_set(e, "script", "the script failed for want of memory");
+    lua_pushcfunction(L, describe_error);
+    lua_pushvalue(L, -2);
+    lua_pushlightuserdata(L, e);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK)
+        lua_pop(L, 1);
+    lua_pop(L, 1);
+}
+
+struct app *app_load(struct script_state *state, const char *path, struct error *e)
+{
+    struct app *app = calloc(1, sizeof *app);
+    struct error why;
+
+    if (app == NULL) {
+        (void)error_no_memory(e);
+        return NULL;
+    }
+    if (!script_state_call(state, load_in_lua, &(struct load){path, app}))
+        report(state, &why);
+    else if (state->trip != TRIP_NONE)
+        (void)error_set(&why, "script", "%s: the script ran into its memory limit or deadline while it was loaded", path);
+    else if (app_build_routes(app, &why))
+        return app;
+    if (e != NULL)
+        *e = why;
+    app_free(app);
+    return NULL;
+}
+
+void app_free(struct app *app)
+{
+    if (app == NULL)
+        return;
+    arena_free(&app->arena);
+    free(app);
+}
+
+bool app_same_routes(const struct app *a, const struct app *b)
+{
+    if (a->route_count != b->route_count)
+        return false;
+    for (size_t i = 0; i < a->route_count; i++)
+        if (a->routes[i].method != b->routes[i].method || a->routes[i].mode != b->routes[i].mode ||
+            !str_eq(a->routes[i].pattern, b->routes[i].pattern))
+            return false;
+    return true;
+}
+
+bool app_has_entity(const struct app *app, struct str name)
+{
+    for (size_t i = 0; i < app->entity_count; i++)
+        if (str_eq(app->entities[i], name))
+            return true;
+    return false;
+}
+
+const struct mount *app_mount(const struct app *app, const struct request *r, struct str *below)
+{
+    const struct mount *best = NULL;
+
+    for (size_t i = 0; i < app->mount_count; i++) {
+        const struct mount *m = &app->mounts[i];
+        bool inside = str_starts_with(r->path, m->prefix) &&
+                      (r->path.len == m->prefix.len || r->path.ptr[m->prefix.len] == '/');
+        if (inside && (best == NULL || m->prefix.len > best->prefix.len))
+            best = m;
+    }
+    if (best == NULL)
+        return NULL;
+    *below = str_from(r->path, best->prefix.len);
+    if (below->len > 0)
+        *below = str_from(*below, 1);
+    return best;
+}

@@ -1,0 +1,21 @@
+#include "script/core.h"
+
+#include <lauxlib.h>
+
+#include "script/failure.h"
+
+void core_open(lua_State *L)
+{
+    failure_open(L);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_newtable(L);
+    luaL_getmetatable(L, "pillar.failure");
+    lua_setfield(L, -2, "failure");
+    bind_json_open(L);
+    bind_db_open(L);
+    bind_emit_open(L);
+    bind_request_open(L);
+    bind_util_open(L);
+    lua_setfield(L, -2, "pillar.core");
+    lua_pop(L, 1);
+}

@@ -1,0 +1,533 @@
+#include "script/worker.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/logger.h"
+#include "script/core.h"
+#include "script/failure.h"
+#include "script/state.h"
+
+enum { LOAD_DEADLINE_MS = 30000 };
+
+struct worker {
+    const struct worker_config *config;
+    const struct app *app;
+    struct journal *journal;
+    struct script_state *state;
+    struct db *db;            /* NULL: none */
+    struct event_list events; /* drafts of the transaction under way */
+    struct exchange *batch;   /* held until the commit, newest first */
+    bool batch_open;
+    bool recycle; /* a handler passed the memory limit: look whether the state is still good */
+    struct counters counters;
+};
+
+/* --- life --- */
+
+static struct script_state *load_script(const struct worker_config *config, const struct app *app, struct error *e)
+{
+    struct script_state *state =
+        script_state_create(config->memory_limit, config->script_dir, config->library_dir, e);
+
+    if (state == NULL)
+        return NULL;
+    script_state_arm(state, clock_monotonic_ns() + LOAD_DEADLINE_MS * 1000000ull);
+    struct app *loaded = app_load(state, config->script, e);
+    bool same = loaded != NULL && app_same_routes(loaded, app);
+    if (loaded != NULL && !same)
+        (void)error_set(e, "script", "%s defines other routes each time it is loaded", config->script);
+    app_free(loaded);
+    if (same)
+        return state;
+    script_state_free(state);
+    return NULL;
+}
+
+struct worker *worker_create(const struct worker_config *config, const struct app *app, struct journal *journal,
+                             struct error *e)
+{
+    struct worker *w = aligned_alloc(_Alignof(struct worker), sizeof *w);
+
+    if (w == NULL) {
+        (void)error_no_memory(e);
+        return NULL;
+    }
+    memset(w, 0, sizeof *w);
+    w->config = config;
+    w->app = app;
+    w->journal = journal;
+    w->state = load_script(config, app, e);
+    if (w->state != NULL && config->database != NULL)
+        w->db = db_open(config->database, e);
+    if (w->state == NULL || (config->database != NULL && w->db == NULL)) {
+        worker_free(w);
+        return NULL;
+    }
+    if (w->db != NULL)
+        db_set_guard(w->db, script_state_must_stop, w->state);
+    return w;
+}
+
+void worker_free(struct worker *w)
+{
+    if (w == NULL)
+        return;
+    script_state_free(w->state);
+    db_close(w->db);
+    event_list_free(&w->events);
+    free(w);
+}
+
+/* A script that keeps so much that the limit stays near gets a fresh start, instead of failing for ever. */
+static void recycle_state(struct worker *w)
+{
+    struct error e;
+
+    w->recycle = false;
+    script_state_arm(w->state, 0);
+    lua_gc(w->state->L, LUA_GCCOLLECT, 0);
+    if (w->state->memory_used < w->config->memory_limit / 2)
+        return;
+    struct script_state *fresh = load_script(w->config, w->app, &e);
+    if (fresh == NULL) {
+        log_error("script", "the script keeps too much memory, and cannot be loaded anew: %s", e.message);
+        return;
+    }
+    log_warn("script", "the script kept too much memory in its globals; they start anew");
+    script_state_free(w->state);
+    w->state = fresh;
+    if (w->db != NULL)
+        db_set_guard(w->db, script_state_must_stop, fresh);
+}
+
+struct counters *worker_counters(struct worker *w)
+{
+    return &w->counters;
+}
+
+struct db *worker_db(struct worker *w)
+{
+    return w->db;
+}
+
+size_t worker_event_count(const struct worker *w)
+{
+    return w->events.count;
+}
+
+bool worker_add_event(struct worker *w, struct event *ev)
+{
+    return event_list_add(&w->events, ev);
+}
+
+/* --- one handler --- */
+
+static void set_rights(struct job *job, bool writes)
+{
+    job->in_transaction = writes;
+    if (job->worker->db != NULL)
+        db_set_read_only(job->worker->db, !writes);
+}
+
+static void copy_headers(lua_State *L, struct exchange *ex, int list)
+{
+    size_t count = lua_rawlen(L, list);
+    struct error e;
+
+    for (size_t i = 1; i < count; i += 2) {
+        struct str name;
+        struct str value;
+        lua_rawgeti(L, list, (lua_Integer)i);
+        lua_rawgeti(L, list, (lua_Integer)i + 1);
+        name.ptr = luaL_checklstring(L, -2, &name.len);
+        value.ptr = luaL_checklstring(L, -1, &value.len);
+        if (!response_add_header(ex, name, value, &e))
+            luaL_error(L, "%s", e.message);
+        lua_pop(L, 2);
+    }
+}
+
+/* The results of a runtime function, from index `first`: status, body, headers. */
+static void take_answer(lua_State *L, struct exchange *ex, int first)
+{
+    ex->response.status = (int)luaL_checkinteger(L, first);
+    if (lua_type(L, first + 1) == LUA_TSTRING) {
+        size_t len;
+        const char *body = lua_tolstring(L, first + 1, &len);
+        buf_append(&ex->response.body, body, len);
+    }
+    if (lua_type(L, first + 2) == LUA_TTABLE)
+        copy_headers(L, ex, first + 2);
+}
+
+/* Calls runtime.<name>(req, db, route); its three results are on the stack, from the returned index. */
+static int call_runtime(lua_State *L, const char *name, int runtime, int request, size_t route)
+{
+    int first = lua_gettop(L) + 1;
+
+    lua_getfield(L, runtime, name);
+    lua_pushvalue(L, request);
+    db_push(L);
+    lua_pushinteger(L, (lua_Integer)route + 1);
+    lua_call(L, 3, 3);
+    return first;
+}
+
+/* Who asks, with reading rights only, and then the route's handler. A stream is opened by the loop, once it knows who. */
+static int run_in_lua(lua_State *L)
+{
+    struct job *job = lua_touserdata(L, 1);
+    struct exchange *ex = job->ex;
+    bool writes = job->in_transaction;
+    bool stream = ex->kind == EXCHANGE_STREAM;
+
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_getfield(L, -1, "pillar.runtime");
+    int runtime = lua_gettop(L);
+    request_push(L, ex);
+    int request = lua_gettop(L);
+    set_rights(job, false);
+    int answer = call_runtime(L, stream ? "identify_stream" : "identify", runtime, request, ex->route);
+    set_rights(job, writes);
+    if (lua_isnil(L, answer) && stream)
+        ex->response.status = 200;
+    else if (lua_isnil(L, answer))
+        take_answer(L, ex, call_runtime(L, "handle", runtime, request, ex->route));
+    else
+        take_answer(L, ex, answer);
+    request_sever(L, request);
+    return 0;
+}
+
+static void log_failure(const struct worker *w, const struct exchange *ex)
+{
+    const struct request *r = &ex->request;
+
+    if (w->state->traceback.len == 0)
+        return;
+    log_error("script", "%.*s %.*s %.*s (user %.*s): %.*s", STR_ARG(r->id), STR_ARG(method_names[r->method]),
+              STR_ARG(r->path), STR_ARG(ex->user_id.len == 0 ? STR("-") : ex->user_id),
+              STR_ARG(buf_str(&w->state->traceback)));
+}
+
+static void set_overload_error(struct exchange *ex, const char *code, const char *message)
+{
+    response_set_error(ex, 503, code, message, "");
+    (void)response_add_header(ex, STR("Retry-After"), STR("1"), NULL);
+}
+
+/* In development the answer to a mistake of the script says which. */
+static void tell_developer(const struct worker *w, struct exchange *ex)
+{
+    struct buf text = BUF_EMPTY;
+
+    if (!w->config->dev || ex->response.status < 500 || w->state->traceback.len == 0)
+        return;
+    int status = ex->response.status;
+    buf_append_str(&text, buf_str(&w->state->traceback));
+    buf_append_char(&text, '\0');
+    if (!text.failed)
+        response_set_error(ex, status, status == 503 ? "deadline_exceeded" : "script_error", text.data, "");
+    buf_free(&text);
+}
+
+static void respond_to_trip(struct worker *w, struct exchange *ex)
+{
+    if (w->state->trip == TRIP_DEADLINE) {
+        counter_add(&w->counters, COUNT_HANDLER_DEADLINES, 1);
+        set_overload_error(ex, "deadline_exceeded", "the handler did not finish in time");
+    } else {
+        counter_add(&w->counters, COUNT_HANDLER_MEMORY, 1);
+        w->recycle = true;
+        set_overload_error(ex, "memory_exceeded", "the handler needed more memory than it may have");
+    }
+}
+
+/* Runs the handler of job->ex. Whatever happens, the exchange has a response afterwards. */
+static void run_handler(struct worker *w, struct job *job)
+{
+    struct script_state *state = w->state;
+    struct exchange *ex = job->ex;
+
+    counter_add(&w->counters, COUNT_HANDLERS, 1);
+    state->job = job;
+    script_state_arm(state, job->deadline_ns);
+    bool returned = script_state_call(state, run_in_lua, job);
+    if (!returned && state->trip == TRIP_NONE) {
+        failure_respond(state->L, -1, ex);
+        if (state->traceback.len > 0)
+            counter_add(&w->counters, COUNT_HANDLER_ERRORS, 1);
+    }
+    if (!returned)
+        lua_pop(state->L, 1);
+    state->job = NULL;
+    if (ex->response.body.failed)
+        set_overload_error(ex, "out_of_memory", "the server is short of memory");
+    if (state->trip != TRIP_NONE)
+        respond_to_trip(w, ex);
+    if (!returned) {
+        log_failure(w, ex);
+        tell_developer(w, ex);
+        if (w->db != NULL)
+            db_finish_all(w->db);
+    }
+}
+
+static struct job make_job(struct worker *w, struct exchange *ex, enum job_access access)
+{
+    uint64_t now = clock_monotonic_ns();
+
+    return (struct job){.worker = w,
+                        .ex = ex,
+                        .limits = &w->config->limits,
+                        .access = access,
+                        .in_transaction = access == JOB_WRITES,
+                        .first_event = w->events.count,
+                        .session_id = pairs_get(&ex->request.headers, STR("x-session-id")),
+                        .deadline_ns = now + w->config->deadline_ms * 1000000ull};
+}
+
+/* --- readers --- */
+
+static void add_position(struct worker *w, struct exchange *ex, uint64_t position)
+{
+    char text[POSITION_TEXT_MAX];
+    struct str value = position_text(text, journal_generation(w->journal), position);
+
+    (void)response_add_header(ex, STR("Sync-Position"), value, NULL);
+}
+
+void worker_run_reader(struct worker *w, struct exchange *ex)
+{
+    bool reads = ex->kind == EXCHANGE_STREAM || w->app->routes[ex->route].mode == ROUTE_READ;
+    struct job job = make_job(w, ex, reads ? JOB_READS : JOB_FREE);
+    /* Before the snapshot: what the snapshot does not show yet comes later than this position. */
+    uint64_t position = journal_position(w->journal);
+
+    if (!exchange_start(ex, clock_monotonic_ns())) {
+        ex->complete(ex);
+        return;
+    }
+    if (w->db != NULL)
+        db_begin_read(w->db);
+    run_handler(w, &job);
+    worker_rollback(&job);
+    if (w->db != NULL)
+        db_end_read(w->db);
+    if (reads && ex->kind == EXCHANGE_ROUTE)
+        add_position(w, ex, position);
+    (void)exchange_settle(ex);
+    ex->complete(ex);
+    if (w->recycle)
+        recycle_state(w);
+}
+
+/* --- transactions of routes with transaction = false --- */
+
+bool worker_begin(struct job *job, struct error *e)
+{
+    struct worker *w = job->worker;
+
+    if (job->in_transaction)
+        return error_set(e, "sql", "db:transaction inside db:transaction");
+    if (!journal_lock(w->journal, job->deadline_ns))
+        return error_set(e, "busy", "another transaction did not end in time");
+    job->holds_lock = true;
+    if (w->db != NULL && !db_begin_write(w->db, e)) {
+        worker_rollback(job);
+        return false;
+    }
+    set_rights(job, true);
+    return true;
+}
+
+static void end_transaction(struct job *job)
+{
+    struct worker *w = job->worker;
+
+    event_list_cut(&w->events, 0);
+    journal_unlock(w->journal);
+    job->holds_lock = false;
+    set_rights(job, false);
+    if (w->db != NULL)
+        db_begin_read(w->db);
+}
+
+bool worker_commit(struct job *job, struct error *e)
+{
+    struct worker *w = job->worker;
+
+    if (!job->holds_lock)
+        return error_set(e, "sql", "there is no transaction to commit");
+    /* A handler that was given up on has been answered with 503: it commits nothing more. */
+    if (atomic_load(&job->ex->state) == EXCHANGE_EXPIRED) {
+        worker_rollback(job);
+        return error_set(e, "deadline", "the handler ran past its deadline");
+    }
+    bool ok = journal_prepare(w->journal, w->db, w->events.at, w->events.count, e) &&
+              (w->db == NULL || db_commit(w->db, e));
+    if (ok) {
+        journal_publish(w->journal, w->events.at, w->events.count);
+        counter_add(&w->counters, COUNT_COMMITS, 1);
+        counter_add(&w->counters, COUNT_EVENTS, w->events.count);
+    } else {
+        counter_add(&w->counters, COUNT_COMMIT_FAILURES, 1);
+        if (w->db != NULL)
+            db_rollback(w->db);
+    }
+    end_transaction(job);
+    return ok;
+}
+
+void worker_rollback(struct job *job)
+{
+    if (!job->holds_lock)
+        return;
+    if (job->worker->db != NULL) {
+        db_finish_all(job->worker->db);
+        db_rollback(job->worker->db);
+    }
+    end_transaction(job);
+}
+
+/* --- the writer --- */
+
+static void hold(struct worker *w, struct exchange *ex)
+{
+    ex->next = w->batch;
+    w->batch = ex;
+}
+
+void worker_begin_batch(struct worker *w)
+{
+    struct error e;
+
+    (void)journal_lock(w->journal, 0);
+    w->batch_open = true;
+    if (w->db == NULL)
+        return;
+    /* Waiting for another process's lock is bounded as a handler is. */
+    script_state_arm(w->state, clock_monotonic_ns() + w->config->deadline_ms * 1000000ull);
+    w->batch_open = db_begin_write(w->db, &e);
+    if (!w->batch_open)
+        log_error("db", "cannot begin a transaction: %s", e.message);
+}
+
+/* The savepoint of a handler that is to leave no trace. */
+static void undo(struct worker *w, const struct job *job)
+{
+    struct error e;
+
+    event_list_cut(&w->events, job->first_event);
+    if (w->db == NULL)
+        return;
+    db_finish_all(w->db);
+    if (db_rollback_to(w->db, &e))
+        return;
+    /* SQLite may have rolled the whole transaction back by itself (disk full, I/O error): then nobody's part stands. */
+    log_error("db", "cannot roll a handler back: %s", e.message);
+    w->batch_open = false;
+}
+
+static bool keep(struct worker *w, struct exchange *ex)
+{
+    struct error e;
+
+    if (w->db == NULL || db_release(w->db, &e))
+        return true;
+    log_warn("db", "%.*s: %s", STR_ARG(ex->request.id), e.message);
+    response_set_error(ex, 409, e.code, "it refers to something that does not exist, or is still referred to", "");
+    return false;
+}
+
+static void run_emission(struct worker *w, struct exchange *ex)
+{
+    for (size_t i = 0; i < ex->event_count; i++) {
+        if (!worker_add_event(w, event_ref(ex->events[i]))) {
+            event_unref(ex->events[i]);
+            set_overload_error(ex, "out_of_memory", "the server is short of memory");
+            return;
+        }
+    }
+    ex->response.status = 204;
+}
+
+void worker_run_writer(struct worker *w, struct exchange *ex)
+{
+    struct job job = make_job(w, ex, JOB_WRITES);
+    struct error e;
+
+    hold(w, ex);
+    if (!w->batch_open || !exchange_start(ex, clock_monotonic_ns()))
+        return;
+    if (w->db != NULL && !db_savepoint(w->db, &e)) {
+        log_error("db", "cannot begin a handler: %s", e.message);
+        w->batch_open = false;
+        return;
+    }
+    if (ex->kind == EXCHANGE_EMISSION)
+        run_emission(w, ex);
+    else
+        run_handler(w, &job);
+    bool stands = ex->response.status < 400 && exchange_settle(ex);
+    if (!stands || !keep(w, ex)) {
+        (void)exchange_settle(ex);
+        undo(w, &job);
+    }
+}
+
+static bool commit_batch(struct worker *w)
+{
+    struct error e = {.message = "the database has rolled it back"};
+
+    if (w->batch_open && journal_prepare(w->journal, w->db, w->events.at, w->events.count, &e)) {
+        script_state_arm(w->state, 0); /* a commit is not to be interrupted */
+        if (w->db == NULL || db_commit(w->db, &e)) {
+            journal_publish(w->journal, w->events.at, w->events.count);
+            counter_add(&w->counters, COUNT_COMMITS, 1);
+            counter_add(&w->counters, COUNT_EVENTS, w->events.count);
+            return true;
+        }
+    }
+    if (w->db != NULL)
+        db_rollback(w->db);
+    counter_add(&w->counters, COUNT_COMMIT_FAILURES, 1);
+    log_error("db", "a transaction was not committed: %s", e.message);
+    return false;
+}
+
+static struct exchange *oldest_first(struct exchange *list)
+{
+    struct exchange *reversed = NULL;
+
+    while (list != NULL) {
+        struct exchange *next = list->next;
+        list->next = reversed;
+        reversed = list;
+        list = next;
+    }
+    return reversed;
+}
+
+void worker_end_batch(struct worker *w)
+{
+    bool committed = commit_batch(w);
+
+    event_list_cut(&w->events, 0);
+    journal_unlock(w->journal);
+    struct exchange *ex = oldest_first(w->batch);
+    w->batch = NULL;
+    while (ex != NULL) {
+        struct exchange *next = ex->next;
+        /* A 4xx may have come of what another handler of the batch wrote, so it falls as well. */
+        if (!committed)
+            set_overload_error(ex, "unavailable", "the change could not be stored; try again");
+        ex->complete(ex);
+        ex = next;
+    }
+    if (w->recycle)
+        recycle_state(w);
+}

@@ -1,0 +1,67 @@
+/*
+ * worker.h - one script worker: a Lua state, a database connection, and the transaction-and-events core around handlers.
+ *
+ * A worker is used by one thread. It does not know queues or sockets: it is given exchanges, runs them, and hands each
+ * to its `complete`. The pool runs workers on threads; a test may run one directly.
+ */
+#ifndef PILLAR_SCRIPT_WORKER_H
+#define PILLAR_SCRIPT_WORKER_H
+
+#include "base/counters.h"
+#include "db/journal.h"
+#include "script/app.h"
+#include "script/job.h"
+
+struct worker;
+
+struct worker_config {
+    const char *script;      /* the path */
+    const char *script_dir;
+    const char *library_dir;
+    const char *database;    /* NULL: none */
+    size_t memory_limit;
+    uint64_t deadline_ms;
+    bool dev; /* error answers tell what went wrong */
+    struct script_limits limits;
+};
+
+/*
+ * Loads the script and opens the database. `app` is what the others run: a script that defines something else now is
+ * refused. config, app and journal outlive the worker. Failure: NULL.
+ */
+struct worker *worker_create(const struct worker_config *config, const struct app *app, struct journal *journal,
+                             struct error *e);
+/* Accepts NULL. */
+void worker_free(struct worker *w);
+
+/* Runs an exchange that only reads, or opens transactions itself, and completes it. */
+void worker_run_reader(struct worker *w, struct exchange *ex);
+
+/* --- the writer: many handlers, one commit --- */
+
+/* Takes the write lock and begins a transaction. When that fails, every exchange of the batch is answered with 503. */
+void worker_begin_batch(struct worker *w);
+
+/* Runs a handler, or adds the events of an emission, inside the batch. The exchange is held until worker_end_batch. */
+void worker_run_writer(struct worker *w, struct exchange *ex);
+
+/* Commits, publishes, releases the lock, and only then completes the exchanges. */
+void worker_end_batch(struct worker *w);
+
+struct counters *worker_counters(struct worker *w);
+
+/* --- for the bindings --- */
+
+struct db *worker_db(struct worker *w);
+size_t worker_event_count(const struct worker *w);
+/* Takes the reference over, unless it returns false for want of memory. */
+bool worker_add_event(struct worker *w, struct event *ev);
+
+/* db:transaction in a route with transaction = false: the write lock, then BEGIN. */
+bool worker_begin(struct job *job, struct error *e);
+/* Commits and publishes, or rolls back and fails. */
+bool worker_commit(struct job *job, struct error *e);
+/* Harmless when there is no transaction. */
+void worker_rollback(struct job *job);
+
+#endif

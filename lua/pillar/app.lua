@@ -138,7 +138,7 @@ end
 --- Serves the files of a directory, without signing in. A path is looked for among the routes first.
 ---@param prefix string "/" or "/assets"
 ---@param dir string relative to the script
----@param options? { fallback: string } a file below dir to serve where there is none, for pages that route by themselves
+---@param options? { fallback: string } a file to serve where there is none, for pages that route by themselves
 function App:static(prefix, dir, options)
   local problem = pattern.problem(prefix)
   if problem or prefix:find("[:*]") then

@@ -1,0 +1,18 @@
+-- The task board: projects with members, tasks, labels, categories. Who may see a project sees its changes as they
+-- happen; labels and categories are their owner's own.
+local pillar = require "pillar"
+local app = pillar.app()
+
+app:migrate(require "board.schema")
+app:authenticate(require "board.session".user)
+
+require "board.session".routes(app)
+require "board.projects"(app)
+require "board.members"(app)
+require "board.tasks"(app)
+require "board.own"(app, "label", "labels", { name = true, color = true })
+require "board.own"(app, "category", "categories", { name = true })
+
+app:static("/", "public")
+
+return app

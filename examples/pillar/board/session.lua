@@ -1,0 +1,47 @@
+-- Demo sign-in: whoever says to be ada, grace or linus is. The token is random, and kept in the database.
+local pillar = require "pillar"
+
+local session = {}
+
+local cookie = "pillar_session"
+
+local function token_of(req)
+  local authorization = req.headers["Authorization"] or ""
+  return authorization:match("^[Bb]earer%s+(%S+)%s*$") or req.cookies[cookie]
+end
+
+function session.user(req, db)
+  local token = token_of(req)
+  return token and db:row("SELECT users.* FROM sessions JOIN users ON users.id = userId WHERE token = ?", token)
+end
+
+local function set_cookie(value, age)
+  return ("%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax"):format(cookie, value, age)
+end
+
+function session.routes(app)
+  app:post("/api/login", { public = true }, function(req, db)
+    local user = db:row("SELECT * FROM users WHERE id = ?", tostring(req:json().user))
+    if not user then
+      pillar.fail(401, "unknown_user", "the demo users are ada, grace and linus", "user")
+    end
+    local token = pillar.random(24)
+    db:insert("sessions", { token = token, userId = user.id, createdAt = pillar.now() })
+    return 200, { token = token, user = user }, { ["Set-Cookie"] = set_cookie(token, 30 * 24 * 3600) }
+  end)
+
+  app:post("/api/logout", function(req, db)
+    db:exec("DELETE FROM sessions WHERE token = ?", token_of(req))
+    return 204, nil, { ["Set-Cookie"] = set_cookie("", 0) }
+  end)
+
+  app:get("/api/me", function(req)
+    return req.user
+  end)
+
+  app:get("/api/users", function(_, db)
+    return db:rows("SELECT * FROM users ORDER BY name")
+  end)
+end
+
+return session

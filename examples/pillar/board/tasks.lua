@@ -1,0 +1,190 @@
+local pillar = require "pillar"
+local access = require "board.access"
+local input = require "board.input"
+
+local rules = {
+  title = input.text(200),
+  projectId = input.text(100),
+  description = input.text(10000),
+  columnId = input.text(100),
+  assigneeId = input.text(100),
+  dueDate = input.date,
+  recurrence = input.one_of("daily", "weekly", "monthly"),
+}
+local nullable = { description = true, assigneeId = true, dueDate = true, recurrence = true }
+
+-- Values for a new task, or a changed one: the project must be one that the user may edit, the assignee a member of it.
+local function read(req, db, required, project_id)
+  local values = input.read(req:json(), rules, required, nullable)
+  project_id = values.projectId or project_id
+  if project_id then
+    access.require(db, project_id, req.user.id, "editor")
+  end
+  local assignee = values.assigneeId
+  if assignee and assignee ~= pillar.null and not access.role(db, project_id, assignee) then
+    pillar.fail(400, "invalid_field", "the assignee is not a member of the project", "assigneeId")
+  end
+  values.updatedAt = pillar.now()
+  return values
+end
+
+local function last_order(db, project_id)
+  return db:value('SELECT coalesce(max("order"), 0) FROM tasks WHERE projectId = ?', project_id)
+end
+
+local function insert(req, db, values)
+  values.id = pillar.uuid()
+  values.createdBy = req.user.id
+  values.createdAt = values.updatedAt
+  values.order = last_order(db, values.projectId) + 1
+  return db:insert("tasks", values)
+end
+
+local step = { daily = { day = 1 }, weekly = { day = 7 }, monthly = { month = 1 } }
+
+local function next_date(date, recurrence)
+  local y, m, d = (date or os.date("%Y-%m-%d")):match("(%d+)-(%d+)-(%d+)")
+  local by = step[recurrence]
+  return os.date("%Y-%m-%d", os.time {
+    year = y,
+    month = m + (by.month or 0),
+    day = d + (by.day or 0),
+    hour = 12,
+  })
+end
+
+local function find(db, id, req)
+  return db:row([[
+    SELECT tasks.* FROM tasks JOIN members USING (projectId)
+    WHERE id = ? AND userId = ?]], id, req.user.id)
+end
+
+local function emit(action, db, task, session_id)
+  emit_sync_event {
+    entity = "task",
+    action = action,
+    entityId = task.id,
+    projectId = task.projectId,
+    targetUserIds = access.members(db, task.projectId),
+    data = task,
+    sessionId = session_id,
+  }
+end
+
+-- The server makes the next task of a series by itself, so the tab that completed the last one is told as well.
+local function create_next(req, db, task)
+  local following = insert(req, db, {
+    projectId = task.projectId,
+    title = task.title,
+    description = task.description,
+    assigneeId = task.assigneeId,
+    recurrence = task.recurrence,
+    dueDate = next_date(task.dueDate, task.recurrence),
+    updatedAt = pillar.now(),
+  })
+  emit("created", db, following, false)
+end
+
+local function complete(req, db)
+  local task = find(db, req.params.id, req) or pillar.fail(404, "not_found", "there is no such task")
+  access.require(db, task.projectId, req.user.id, "editor")
+  if task.done then
+    return task
+  end
+  task = db:update("tasks", task.id, { done = true, columnId = "done", updatedAt = pillar.now() })
+  emit("updated", db, task)
+  if task.recurrence then
+    create_next(req, db, task)
+  end
+  return task
+end
+
+local function read_order(body)
+  if type(body.tasks) ~= "table" or #body.tasks == 0 then
+    pillar.fail(400, "invalid_field", "tasks must be a list of { id, order }", "tasks")
+  end
+  for _, one in ipairs(body.tasks) do
+    if type(one) ~= "table" or type(one.id) ~= "string" or input.number(one.order) then
+      pillar.fail(400, "invalid_field", "tasks must be a list of { id, order }", "tasks")
+    end
+  end
+  return body.tasks
+end
+
+-- One event for each project, with the new places of its tasks.
+local function reorder(req, db)
+  local moved = {}
+  for _, one in ipairs(read_order(req:json())) do
+    local task = find(db, one.id, req) or pillar.fail(404, "not_found", "there is no task " .. one.id)
+    access.require(db, task.projectId, req.user.id, "editor")
+    db:update("tasks", task.id, { order = one.order, updatedAt = pillar.now() })
+    moved[task.projectId] = moved[task.projectId] or pillar.list {}
+    table.insert(moved[task.projectId], { id = task.id, order = one.order })
+  end
+  for project_id, tasks in pairs(moved) do
+    emit_sync_event {
+      entity = "task",
+      action = "reordered",
+      projectId = project_id,
+      targetUserIds = access.members(db, project_id),
+      data = { tasks = tasks },
+    }
+  end
+  return { tasks = req:json().tasks }
+end
+
+return function(app)
+  app:entity("task", {
+    path = "/api/tasks",
+
+    list = function(req, db)
+      return db:rows([[
+        SELECT tasks.* FROM tasks JOIN members USING (projectId)
+        WHERE userId = :user AND (:project IS NULL OR projectId = :project)
+        ORDER BY projectId, "order", id]], { user = req.user.id, project = req.query.projectId or pillar.null })
+    end,
+
+    find = find,
+
+    get = function(_, _, task)
+      return task
+    end,
+
+    create = function(req, db)
+      return insert(req, db, read(req, db, { title = true, projectId = true }))
+    end,
+
+    update = function(req, db, task)
+      access.require(db, task.projectId, req.user.id, "editor")
+      local values = read(req, db, {}, task.projectId)
+      local moved = values.projectId and values.projectId ~= task.projectId
+      if moved and task.assigneeId and not access.role(db, values.projectId, task.assigneeId) then
+        values.assigneeId = values.assigneeId or pillar.null
+      end
+      return db:update("tasks", task.id, values)
+    end,
+
+    -- What the body does not name goes back to its default.
+    replace = function(req, db, task)
+      access.require(db, task.projectId, req.user.id, "editor")
+      local values = read(req, db, { title = true, projectId = true })
+      for field in pairs(nullable) do
+        values[field] = values[field] or pillar.null
+      end
+      values.columnId = values.columnId or "todo"
+      return db:update("tasks", task.id, values)
+    end,
+
+    delete = function(req, db, task)
+      access.require(db, task.projectId, req.user.id, "editor")
+      return db:delete("tasks", task.id)
+    end,
+
+    targets = function(db, task)
+      return access.members(db, task.projectId)
+    end,
+  })
+
+  app:post("/api/tasks/reorder", reorder)
+  app:post("/api/tasks/:id/complete", complete)
+end

@@ -307,13 +307,14 @@ static bool write_summary(struct pillar_broker *b, struct error *e)
 
 static bool assemble(struct pillar_broker *b, const char *script, struct error *e)
 {
-    if (!find_script(b, script, e) || !load_app(b, e) || !open_mounts(b, e) || !apply_migrations(b, e))
+    if (!find_script(b, script, e) || !load_app(b, e) || !open_mounts(b, e))
         return false;
     b->bus = bus_create();
     b->journal = b->bus == NULL ? NULL : journal_create(b->bus);
     if (b->journal == NULL)
         return error_no_memory(e);
-    return make_pool(b, e) && make_server(b, e) && write_summary(b, e);
+    /* The address before the database: a broker that is started twice by mistake changes nothing. */
+    return make_server(b, e) && apply_migrations(b, e) && make_pool(b, e) && write_summary(b, e);
 }
 
 static void set_log_level(const char *name)

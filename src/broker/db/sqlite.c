@@ -401,13 +401,24 @@ struct db_statement *db_prepare_internal(struct db *db, struct str sql, struct e
     return s;
 }
 
+/* A step may prepare the statement anew, for a schema that has changed, and then asks what it is allowed again. */
+static int run_step(struct db_statement *s)
+{
+    bool outer = s->db->internal;
+
+    s->db->internal = s->internal;
+    int result = sqlite3_step(s->handle);
+    s->db->internal = outer;
+    return result;
+}
+
 static bool run_own(struct db *db, const char *sql, struct error *e)
 {
     struct db_statement *s = db_prepare_internal(db, str_of(sql), e);
 
     if (s == NULL)
         return false;
-    int result = sqlite3_step(s->handle);
+    int result = run_step(s);
     bool ok = result == SQLITE_DONE || result == SQLITE_ROW ? true : fail(db, e);
     sqlite3_reset(s->handle);
     return ok;
@@ -426,7 +437,7 @@ enum db_step db_step(struct db_statement *s, struct error *e)
             return DB_FAILED;
         db->snapshot = true;
     }
-    switch (sqlite3_step(s->handle)) {
+    switch (run_step(s)) {
     case SQLITE_ROW:
         return DB_ROW;
     case SQLITE_DONE:

@@ -1,0 +1,174 @@
+--- The real broker, as a child process on a port and a database of its own.
+
+local uv = require "luv"
+local close = require "support.closing"
+local Socket = require "support.socket"
+local Stream = require "support.stream"
+local http = require "support.http"
+local wait = require "support.wait"
+
+---@class Broker
+---@field port integer
+---@field log string what it wrote to standard error
+---@field dir string a temporary folder, its working directory
+local Broker = {}
+Broker.__index = Broker
+
+local source = os.getenv("PILLAR_SOURCE") or uv.cwd()
+local binary = os.getenv("PILLAR_BINARY") or source .. "/build/pillar"
+
+Broker.source = source
+Broker.binary = binary
+
+local running = {}
+
+local function read_all(pipe, take)
+  pipe:read_start(function(_, data)
+    if data then
+      take(data)
+    else
+      close(pipe)
+    end
+  end)
+end
+
+local function environment(extra)
+  local list = {}
+  for name, value in pairs(uv.os_environ()) do
+    if not (extra or {})[name] and not name:match("^PILLAR_") and name ~= "DATABASE_URL" then
+      list[#list + 1] = name .. "=" .. value
+    end
+  end
+  for name, value in pairs(extra or {}) do
+    list[#list + 1] = name .. "=" .. value
+  end
+  return list
+end
+
+--- Runs the binary with these arguments; `exit` is set once it has ended. options: env, dir, prefix (a command before).
+function Broker.spawn(args, options)
+  options = options or {}
+  local self = setmetatable({ output = "", log = "", dir = options.dir }, Broker)
+  local out, err = uv.new_pipe(false), uv.new_pipe(false)
+  local command, words = binary, args
+  if options.prefix then
+    command, words = options.prefix[1], { table.unpack(options.prefix, 2) }
+    words[#words + 1] = binary
+    table.move(args, 1, #args, #words + 1, words)
+  end
+  local problem
+  self.process, problem = uv.spawn(command, {
+    args = words,
+    env = environment(options.env),
+    cwd = options.dir,
+    stdio = { nil, out, err },
+  }, function(code, signal)
+    self.exit = { code = code, signal = signal }
+    running[self] = nil
+    close(self.process)
+  end)
+  assert(self.process, problem)
+  self.pid = problem
+  running[self] = true
+  read_all(out, function(data) self.output = self.output .. data end)
+  read_all(err, function(data) self.log = self.log .. data end)
+  return self
+end
+
+--- Starts a broker and waits until it listens. options: script (under tests/e2e/apps or examples, or a path), text (a
+--- script's text), args, env, dir, database.
+function Broker.start(options)
+  local dir = options.dir or assert(uv.fs_mkdtemp((os.getenv("TMPDIR") or "/tmp") .. "/pillar-XXXXXX"))
+  local script = options.script and source .. "/" .. options.script
+  if options.text then
+    script = dir .. "/app.lua"
+    local file = assert(io.open(script, "w"))
+    file:write(options.text)
+    file:close()
+  end
+  local database = options.database or "sqlite:" .. dir .. "/app.db"
+  local args = { "run", script, "--listen", "127.0.0.1:0", "--database", database, table.unpack(options.args or {}) }
+  local self = Broker.spawn(args, { env = options.env, dir = dir, prefix = options.prefix })
+  self.owns_dir = not options.dir
+  wait.until_true("the broker to start", function()
+    self.port = tonumber(self.output:match("listening on http://127%.0%.0%.1:(%d+)"))
+    return self.port or self.exit
+  end)
+  if not self.port then
+    error("the broker did not start:\n" .. self.output .. self.log, 2)
+  end
+  return self
+end
+
+function Broker:signal(name)
+  uv.kill(self.pid, name)
+end
+
+function Broker:wait_exit()
+  wait.until_true("the broker to end", function() return self.exit end)
+  return self.exit
+end
+
+--- Ends the broker, checks that it ended well, and removes its folder.
+function Broker:stop()
+  if not self.exit then
+    self:signal("sigterm")
+    -- A connection of ours that stays open would only hold the drain up.
+    Socket.close_all()
+    self:wait_exit()
+  end
+  -- Let the pipes reach their end, so that the log is whole.
+  uv.run("nowait")
+  if self.owns_dir then
+    os.execute("rm -rf '" .. self.dir .. "'")
+  end
+  if self.exit.code ~= 0 or self.exit.signal ~= 0 then
+    error(("the broker ended with status %d, signal %d:\n%s"):format(self.exit.code, self.exit.signal, self.log), 2)
+  end
+end
+
+--- Ends at once what is still running, and waits for it.
+function Broker.kill_all()
+  Socket.close_all()
+  for broker in pairs(running) do
+    broker:signal("sigkill")
+  end
+  wait.until_true("the brokers to end", function() return next(running) == nil end)
+end
+
+---@return Response
+function Broker:request(method, path, options)
+  return http.request(self.port, method, path, options)
+end
+
+function Broker:start_request(method, path, options)
+  return http.start(self.port, method, path, options)
+end
+
+function Broker:stream(options)
+  return Stream.open(self.port, options)
+end
+
+function Broker:start_stream(options)
+  return Stream.start(self.port, options)
+end
+
+function Broker:socket()
+  return Socket.connect(self.port)
+end
+
+--- One figure of GET /metrics.
+function Broker:metric(name)
+  local body = self:request("GET", "/metrics").body
+  return tonumber(body:match("\npillar_" .. name .. " (%d+)"))
+end
+
+--- What another program reads in the database file.
+function Broker:sql(statement)
+  local pipe = assert(io.popen(("sqlite3 '%s/app.db' \"%s\" 2>&1"):format(self.dir, statement)))
+  local text = pipe:read("a")
+  pipe:close()
+  return (text:gsub("\n$", ""))
+end
+
+return Broker

@@ -1,12 +1,13 @@
 /*
  * pillar.h - embed the Pillar sync broker in a C program.
  *
- * The order of calls: pillar_options_create, pillar_options_set and friends, pillar_broker_create (which loads the
- * script, opens the database and binds the address), pillar_broker_start (which starts threads), pillar_broker_drain,
- * pillar_broker_destroy. A process may hold several brokers, each with a script and an address of its own.
+ * The order of calls: pillar_options_create, pillar_options_set and friends, pillar_broker_create (which
+ * loads the script, opens the database and binds the address), pillar_broker_start (which starts threads),
+ * pillar_broker_drain, pillar_broker_destroy. A process may hold several brokers, each with a script and an
+ * address of its own.
  *
- * The caller should ignore SIGPIPE, and block the signals it wants to handle before pillar_broker_start, since the
- * broker's threads inherit the signal mask.
+ * The caller should ignore SIGPIPE, and block the signals it wants to handle before pillar_broker_start,
+ * since the broker's threads inherit the signal mask.
  */
 #ifndef PILLAR_PILLAR_H
 #define PILLAR_PILLAR_H
@@ -24,7 +25,8 @@ extern "C" {
 #define PILLAR_API
 #endif
 
-/* Why a call failed. `message` is one line for a human, without a newline, and says what to do where that helps. */
+/* Why a call failed. `message` is one line for a human, without a newline, and says what to do where that
+ * helps. */
 typedef struct pillar_error {
     char code[32];
     char field[64]; /* which option or event field is wrong, or "" */
@@ -40,7 +42,8 @@ typedef struct pillar_options pillar_options;
 
 /* An option as --help shows it. */
 typedef struct pillar_option_info {
-    const char *name;        /* "max-body-bytes"; the flag is --max-body-bytes, in a script's settings max_body_bytes */
+    const char
+        *name; /* "max-body-bytes"; the flag is --max-body-bytes, in a script's settings max_body_bytes */
     const char *environment; /* "PILLAR_MAX_BODY_BYTES" */
     const char *argument;    /* what its value is, "BYTES"; NULL for one that is on or off */
     const char *fallback;    /* its default */
@@ -56,10 +59,11 @@ PILLAR_API pillar_options *pillar_options_create(void);
 PILLAR_API void pillar_options_free(pillar_options *options);
 
 /*
- * Sets an option by its name; this beats the environment, which beats what the script sets. Returns 0, or -1 with
- * "invalid_option" for an unknown name or a value that does not fit.
+ * Sets an option by its name; this beats the environment, which beats what the script sets. Returns 0, or -1
+ * with "invalid_option" for an unknown name or a value that does not fit.
  */
-PILLAR_API int pillar_options_set(pillar_options *options, const char *name, const char *value, pillar_error *error);
+PILLAR_API int pillar_options_set(pillar_options *options, const char *name, const char *value,
+                                  pillar_error *error);
 
 /* Sets what the environment names. Returns as pillar_options_set. */
 PILLAR_API int pillar_options_read_environment(pillar_options *options, pillar_error *error);
@@ -69,10 +73,12 @@ PILLAR_API int pillar_options_read_environment(pillar_options *options, pillar_e
 typedef struct pillar_broker pillar_broker;
 
 /*
- * Loads `script`, applies its migrations, binds the address. `options` is copied. Returns NULL with the reason: a
- * missing file, a Lua error with its file and line, an address in use, a database that cannot be opened or migrated.
+ * Loads `script`, applies its migrations, binds the address. `options` is copied. Returns NULL with the
+ * reason: a missing file, a Lua error with its file and line, an address in use, a database that cannot be
+ * opened or migrated.
  */
-PILLAR_API pillar_broker *pillar_broker_create(const char *script, const pillar_options *options, pillar_error *error);
+PILLAR_API pillar_broker *pillar_broker_create(const char *script, const pillar_options *options,
+                                               pillar_error *error);
 
 /* Starts serving. Returns 0 or -1. */
 PILLAR_API int pillar_broker_start(pillar_broker *broker, pillar_error *error);
@@ -80,13 +86,13 @@ PILLAR_API int pillar_broker_start(pillar_broker *broker, pillar_error *error);
 /* The port that is listened on: of use when the option said 0. */
 PILLAR_API uint16_t pillar_broker_port(const pillar_broker *broker);
 
-/* One line that says what runs where: "listening on http://127.0.0.1:8080, script app.lua, 12 routes, ...". The
- * broker's. */
+/* One line that says what runs where: "listening on http://127.0.0.1:8080, script app.lua, 12 routes, ...".
+ * The broker's. */
 PILLAR_API const char *pillar_broker_summary(const pillar_broker *broker);
 
 /*
- * Begins to drain: stops accepting connections and ends streams so that their clients come back elsewhere or later;
- * requests in hand are answered. Returns at once.
+ * Begins to drain: stops accepting connections and ends streams so that their clients come back elsewhere or
+ * later; requests in hand are answered. Returns at once.
  */
 PILLAR_API void pillar_broker_drain(pillar_broker *broker);
 
@@ -100,22 +106,22 @@ PILLAR_API void pillar_broker_destroy(pillar_broker *broker);
 
 /* The fields of a sync event, as in Lua and JSON. Strings are UTF-8 and end with a NUL; NULL means absent. */
 typedef struct pillar_event {
-    const char *entity;                  /* declared by the script */
+    const char *entity; /* declared by the script */
     const char *action;
-    const char *const *target_user_ids;  /* whom it concerns */
+    const char *const *target_user_ids; /* whom it concerns */
     size_t target_user_count;
-    int everyone;                        /* not 0: it concerns every user, and target_user_ids is not looked at */
-    const char *user_id;                 /* the originator ... */
-    const char *session_id;              /* ... whose session does not get it */
+    int everyone;           /* not 0: it concerns every user, and target_user_ids is not looked at */
+    const char *user_id;    /* the originator ... */
+    const char *session_id; /* ... whose session does not get it */
     const char *entity_id;
     const char *project_id;
-    const char *data;                    /* JSON text */
+    const char *data; /* JSON text */
 } pillar_event;
 
 /*
- * Commits events, all of them or none, and delivers them. Waits for the commit; safe on any thread once the broker has
- * started. Returns 0, or -1 with "invalid_field" and the field's name, "overloaded" when the request queue is full, or
- * "unavailable" when the commit failed.
+ * Commits events, all of them or none, and delivers them. Waits for the commit; safe on any thread once the
+ * broker has started. Returns 0, or -1 with "invalid_field" and the field's name, "overloaded" when the
+ * request queue is full, or "unavailable" when the commit failed.
  */
 PILLAR_API int pillar_broker_emit(pillar_broker *broker, const pillar_event *events, size_t count,
                                   pillar_error *error);
@@ -123,11 +129,12 @@ PILLAR_API int pillar_broker_emit(pillar_broker *broker, const pillar_event *eve
 /* --- looking at a script without running it --- */
 
 /*
- * Loads a script and prints what it defines, line by line. Opens no database and no socket. Returns 0, or -1 with the
- * mistake that keeps it from running.
+ * Loads a script and prints what it defines, line by line. Opens no database and no socket. Returns 0, or -1
+ * with the mistake that keeps it from running.
  */
-PILLAR_API int pillar_check(const char *script, const pillar_options *options, void (*print)(void *context, const char *line),
-                            void *context, pillar_error *error);
+PILLAR_API int pillar_check(const char *script, const pillar_options *options,
+                            void (*print)(void *context, const char *line), void *context,
+                            pillar_error *error);
 
 #ifdef __cplusplus
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,19 +11,19 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/logger.h"
 #include "broker_private.h"
 #include "script/state.h"
 
-enum { DESCRIPTORS_RESERVED = 64 };
+/* For the listeners, the database, the loops themselves and what a script may open. */
+static const size_t DESCRIPTORS_RESERVED = 64;
 
 const char *pillar_version(void)
 {
     return PILLAR_VERSION;
 }
 
-static int report(pillar_error *out, const struct error *e)
+int api_report(pillar_error *out, const struct error *e)
 {
     if (out != NULL) {
         snprintf(out->code, sizeof out->code, "%s", e->code);
@@ -40,7 +39,8 @@ static bool is_library(const char *dir)
 {
     char path[PATH_MAX];
 
-    return snprintf(path, sizeof path, "%s/pillar/runtime.lua", dir) < (int)sizeof path && access(path, R_OK) == 0;
+    return snprintf(path, sizeof path, "%s/pillar/runtime.lua", dir) < (int)sizeof path &&
+           access(path, R_OK) == 0;
 }
 
 /* In the build tree the library is linked beside the binary; installed, it is under the same prefix. */
@@ -63,7 +63,8 @@ static char *find_library(const char *setting, struct error *e)
         slash = strrchr(binary, '/');
     }
     for (size_t i = 0; slash != NULL && i < sizeof places / sizeof *places; i++)
-        if (snprintf(dir, sizeof dir, "%.*s/%s", (int)(slash - binary), binary, places[i]) < (int)sizeof dir &&
+        if (snprintf(dir, sizeof dir, "%.*s/%s", (int)(slash - binary), binary, places[i]) <
+                (int)sizeof dir &&
             is_library(dir))
             return strdup(dir);
     if (is_library(PILLAR_LUA_DIR))
@@ -97,7 +98,7 @@ static bool find_script(struct pillar_broker *b, const char *script, struct erro
 
 static bool apply_settings(struct pillar_broker *b, struct error *e)
 {
-    struct error why;
+    struct error why = {.code = "internal"};
 
     for (size_t i = 0; i < b->app->settings.count; i++) {
         const struct pair *p = &b->app->settings.at[i];
@@ -129,8 +130,8 @@ static bool check_routes(const struct pillar_broker *b, struct error *e)
 }
 
 /*
- * The first load tells what the app is. It also loads lua-cjson, whose one global is so written before there are
- * threads.
+ * The first load tells what the app is. It also loads lua-cjson, whose one global is so written before there
+ * are threads.
  */
 static bool load_app(struct pillar_broker *b, struct error *e)
 {
@@ -209,12 +210,13 @@ static size_t usable_connections(size_t wanted)
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0 && getrlimit(RLIMIT_NOFILE, &limit) != 0)
             return wanted;
     }
-    size_t room = limit.rlim_cur > 2 * DESCRIPTORS_RESERVED ? (size_t)limit.rlim_cur - DESCRIPTORS_RESERVED
-                                                            : DESCRIPTORS_RESERVED;
+    size_t room = limit.rlim_cur > DESCRIPTORS_RESERVED + DESCRIPTORS_RESERVED
+                      ? (size_t)limit.rlim_cur - DESCRIPTORS_RESERVED
+                      : DESCRIPTORS_RESERVED;
     if (limit.rlim_cur == RLIM_INFINITY || wanted <= room)
         return wanted;
-    log_warn("http", "max-connections is cut from %zu to %zu: the process may open %llu files (ulimit -Hn)", wanted, room,
-             (unsigned long long)limit.rlim_cur);
+    log_warn("http", "max-connections is cut from %zu to %zu: the process may open %llu files (ulimit -Hn)",
+             wanted, room, (unsigned long long)limit.rlim_cur);
     return room;
 }
 
@@ -276,8 +278,8 @@ static bool open_mounts(struct pillar_broker *b, struct error *e)
         b->mounts[i].fallback = m->fallback.len == 0 ? NULL : m->fallback.ptr;
         b->mounts[i].root = open(m->dir.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (b->mounts[i].root < 0)
-            return error_set(e, "script", "%s: app:static: cannot open the directory %s: %s", b->script, m->dir.ptr,
-                             strerror(errno));
+            return error_set(e, "script", "%s: app:static: cannot open the directory %s: %s", b->script,
+                             m->dir.ptr, strerror(errno));
     }
     return true;
 }
@@ -292,8 +294,9 @@ static bool write_summary(struct pillar_broker *b, struct error *e)
 
     (void)settings_parse_listen(s->listen, host, sizeof host, &ignored, NULL);
     bool bracket = strchr(host, ':') != NULL;
-    buf_printf(&text, "listening on http://%s%s%s:%u, script %s, %zu routes, database %s", bracket ? "[" : "", host,
-               bracket ? "]" : "", http_server_port(b->server), b->script, b->app->route_count - 1, s->database);
+    buf_printf(&text, "listening on http://%s%s%s:%u, script %s, %zu routes, database %s", bracket ? "[" : "",
+               host, bracket ? "]" : "", http_server_port(b->server), b->script, b->app->route_count - 1,
+               s->database);
     if (b->app->anonymous)
         buf_printf(&text, "; nobody has to sign in (app:anonymous)");
     buf_append_char(&text, '\0');
@@ -305,9 +308,14 @@ static bool write_summary(struct pillar_broker *b, struct error *e)
     return true;
 }
 
+bool broker_load(struct pillar_broker *b, const char *script, struct error *e)
+{
+    return find_script(b, script, e) && load_app(b, e) && open_mounts(b, e);
+}
+
 static bool assemble(struct pillar_broker *b, const char *script, struct error *e)
 {
-    if (!find_script(b, script, e) || !load_app(b, e) || !open_mounts(b, e))
+    if (!broker_load(b, script, e))
         return false;
     b->bus = bus_create();
     b->journal = b->bus == NULL ? NULL : journal_create(b->bus);
@@ -326,26 +334,31 @@ static void set_log_level(const char *name)
             logger_set_level((enum log_level)i);
 }
 
+struct pillar_broker *broker_new(const struct pillar_options *options, struct error *e)
+{
+    struct pillar_broker *b = calloc(1, sizeof *b);
+
+    if (b != NULL)
+        b->options = options_copy(options);
+    if (b != NULL && b->options != NULL)
+        return b;
+    free(b);
+    (void)error_no_memory(e);
+    return NULL;
+}
+
 struct pillar_broker *pillar_broker_create(const char *script, const struct pillar_options *options,
                                            pillar_error *error)
 {
-    struct pillar_broker *b = calloc(1, sizeof *b);
-    struct error e;
+    struct error e = {.code = "internal"};
+    struct pillar_broker *b = broker_new(options, &e);
 
-    if (b == NULL) {
-        (void)error_no_memory(&e);
-        report(error, &e);
-        return NULL;
-    }
-    b->options = options_copy(options);
-    if (b->options == NULL) {
-        (void)error_no_memory(&e);
-    } else {
+    if (b != NULL) {
         set_log_level(b->options->values.log_level);
         if (assemble(b, script, &e))
             return b;
     }
-    report(error, &e);
+    (void)api_report(error, &e);
     pillar_broker_destroy(b);
     return NULL;
 }
@@ -354,12 +367,12 @@ struct pillar_broker *pillar_broker_create(const char *script, const struct pill
 
 int pillar_broker_start(struct pillar_broker *b, pillar_error *error)
 {
-    struct error e;
+    struct error e = {.code = "internal"};
 
     b->started = true;
     if (pool_start(b->pool, &e) && http_server_start(b->server, &e))
         return 0;
-    return report(error, &e);
+    return api_report(error, &e);
 }
 
 uint16_t pillar_broker_port(const struct pillar_broker *b)
@@ -386,8 +399,8 @@ int pillar_broker_drained(const struct pillar_broker *b)
 }
 
 /*
- * Shutdown order: workers first, while the loops still take their answers; then the loops, which close every handle;
- * then what both stand on.
+ * Shutdown order: workers first, while the loops still take their answers; then the loops, which close every
+ * handle; then what both stand on.
  */
 void pillar_broker_destroy(struct pillar_broker *b)
 {
@@ -413,166 +426,4 @@ void pillar_broker_destroy(struct pillar_broker *b)
     free(b->script);
     pillar_options_free(b->options);
     free(b);
-}
-
-/* --- events from C --- */
-
-struct emission {
-    struct exchange exchange; /* first */
-    pthread_mutex_t lock;
-    pthread_cond_t done;
-    bool finished;
-};
-
-static void finish_emission(struct exchange *ex)
-{
-    struct emission *emission = (struct emission *)ex;
-
-    pthread_mutex_lock(&emission->lock);
-    emission->finished = true;
-    pthread_cond_signal(&emission->done);
-    pthread_mutex_unlock(&emission->lock);
-}
-
-static struct event *make_event(const struct pillar_broker *b, const pillar_event *from, struct error *e)
-{
-    const struct settings *s = &b->options->values;
-    struct str data = str_of(from->data);
-
-    if (!app_has_entity(b->app, str_of(from->entity))) {
-        (void)error_field(e, "entity", "the entity '%s' is not declared", from->entity == NULL ? "" : from->entity);
-        return NULL;
-    }
-    if (from->target_user_count > s->max_event_targets || data.len > s->max_event_bytes) {
-        (void)error_field(e, data.len > s->max_event_bytes ? "data" : "targetUserIds", "more than an event may hold");
-        return NULL;
-    }
-    if (data.len > 0 && !json_scan(data, STR_NONE, NULL, e)) {
-        struct error why = *e;
-        (void)error_field(e, "data", "%s", why.message);
-        return NULL;
-    }
-    struct str *targets = calloc(from->target_user_count + 1, sizeof *targets);
-    if (targets == NULL) {
-        (void)error_no_memory(e);
-        return NULL;
-    }
-    for (size_t i = 0; i < from->target_user_count; i++)
-        targets[i] = str_of(from->target_user_ids[i]);
-    struct event_fields fields = {.entity = str_of(from->entity),
-                                  .action = str_of(from->action),
-                                  .entity_id = str_of(from->entity_id),
-                                  .project_id = str_of(from->project_id),
-                                  .user_id = str_of(from->user_id),
-                                  .session_id = str_of(from->session_id),
-                                  .data = data,
-                                  .everyone = from->everyone != 0,
-                                  .targets = targets,
-                                  .target_count = from->everyone != 0 ? 0 : from->target_user_count};
-    struct event *ev = event_create(&fields, e);
-    free(targets);
-    return ev;
-}
-
-/* Waits for the writer, which treats the events as a handler's. */
-static bool commit_events(struct pillar_broker *b, struct event *const *events, size_t count, struct error *e)
-{
-    struct emission emission = {.exchange = {.kind = EXCHANGE_EMISSION,
-                                             .events = events,
-                                             .event_count = count,
-                                             .complete = finish_emission}};
-
-    pthread_mutex_init(&emission.lock, NULL);
-    pthread_cond_init(&emission.done, NULL);
-    bool ok = pool_submit(b->pool, &emission.exchange);
-    if (!ok)
-        (void)error_set(e, "overloaded", "the request queue is full");
-    pthread_mutex_lock(&emission.lock);
-    while (ok && !emission.finished)
-        pthread_cond_wait(&emission.done, &emission.lock);
-    pthread_mutex_unlock(&emission.lock);
-    if (ok && emission.exchange.response.status >= 400)
-        ok = error_set(e, "unavailable", "the events could not be committed");
-    response_clear(&emission.exchange);
-    arena_free(&emission.exchange.arena);
-    pthread_cond_destroy(&emission.done);
-    pthread_mutex_destroy(&emission.lock);
-    return ok;
-}
-
-int pillar_broker_emit(struct pillar_broker *b, const pillar_event *events, size_t count, pillar_error *error)
-{
-    struct event **made = calloc(count + 1, sizeof(struct event *));
-    struct error e;
-    size_t ready = 0;
-
-    bool ok = made != NULL ? true : error_no_memory(&e);
-    while (ok && ready < count) {
-        made[ready] = make_event(b, &events[ready], &e);
-        ok = made[ready] != NULL;
-        ready += ok ? 1 : 0;
-    }
-    ok = ok && commit_events(b, made, count, &e);
-    for (size_t i = 0; i < ready; i++)
-        event_unref(made[i]);
-    free(made);
-    return ok ? 0 : report(error, &e);
-}
-
-/* --- looking at a script --- */
-
-static void print_line(void (*print)(void *context, const char *line), void *context, struct buf *line)
-{
-    buf_append_char(line, '\0');
-    if (!line->failed)
-        print(context, line->data);
-    line->len = 0;
-}
-
-static void print_app(const struct app *app, void (*print)(void *context, const char *line), void *context)
-{
-    static const char *const modes[] = {[ROUTE_READ] = "reads", [ROUTE_WRITE] = "writes", [ROUTE_FREE] = "free"};
-    struct buf line = BUF_EMPTY;
-
-    for (size_t i = 0; i < app->route_count; i++) {
-        const struct route *r = &app->routes[i];
-        if (i == app->emit_route)
-            continue;
-        buf_printf(&line, "%-7.*s %-40.*s %-7s %.*s", STR_ARG(method_names[r->method]), STR_ARG(r->pattern),
-                   modes[r->mode], STR_ARG(r->source));
-        print_line(print, context, &line);
-    }
-    for (size_t i = 0; i < app->mount_count; i++) {
-        buf_printf(&line, "files   %s/ from %s", app->mounts[i].prefix.ptr, app->mounts[i].dir.ptr);
-        print_line(print, context, &line);
-    }
-    buf_printf(&line, "entities:");
-    for (size_t i = 0; i < app->entity_count; i++)
-        buf_printf(&line, " %.*s", STR_ARG(app->entities[i]));
-    print_line(print, context, &line);
-    buf_printf(&line, "migrations: %zu", app->migration_count);
-    print_line(print, context, &line);
-    buf_free(&line);
-}
-
-int pillar_check(const char *script, const struct pillar_options *options,
-                 void (*print)(void *context, const char *line), void *context, pillar_error *error)
-{
-    struct pillar_broker b = {.options = options_copy(options)};
-    struct error e;
-
-    bool ok = b.options != NULL ? find_script(&b, script, &e) && load_app(&b, &e) && open_mounts(&b, &e)
-                                : error_no_memory(&e);
-    if (ok)
-        print_app(b.app, print, context);
-    for (size_t i = 0; b.mounts != NULL && i < b.app->mount_count; i++)
-        if (b.mounts[i].root >= 0)
-            close(b.mounts[i].root);
-    free(b.mounts);
-    app_free(b.app);
-    free(b.library_dir);
-    free(b.script_dir);
-    free(b.script);
-    pillar_options_free(b.options);
-    return ok ? 0 : report(error, &e);
 }

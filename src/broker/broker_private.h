@@ -11,8 +11,8 @@
 #include "settings.h"
 
 /*
- * Arrows point down: http and script do not know each other; requests go from one to the other through dispatch.c, and
- * events through the bus.
+ * Arrows point down: http and script do not know each other; requests go from one to the other through
+ * dispatch.c, and events through the bus.
  */
 struct pillar_broker {
     struct pillar_options *options; /* owned: flags, environment and the script's settings, merged */
@@ -30,6 +30,16 @@ struct pillar_broker {
     uint64_t drain_ends_ns;
     bool started;
 };
+
+/* Copies an error to the caller of the public API; returns -1, for that caller. */
+int api_report(pillar_error *out, const struct error *e);
+
+/* A broker that has its options and nothing else. NULL when memory is short. pillar_broker_destroy releases
+ * it. */
+struct pillar_broker *broker_new(const struct pillar_options *options, struct error *e);
+
+/* The first step of putting it together: finds and loads the script, and opens the directories it serves. */
+bool broker_load(struct pillar_broker *b, const char *script, struct error *e);
 
 /* dispatch.c: what becomes of a request, and of one that a script has handled. `context` is the broker. */
 void dispatch_request(void *context, struct exchange *ex);

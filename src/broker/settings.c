@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "broker_private.h"
 
 enum kind { KIND_TEXT, KIND_COUNT, KIND_BYTES, KIND_TIME, KIND_SWITCH };
 
@@ -17,93 +18,215 @@ struct setting {
     uint64_t most;
 };
 
-#define KIB 1024ull
-#define MIB (1024ull * 1024)
+#define KIB    1024ull
+#define MIB    (KIB * KIB)
+#define GIB    (KIB * MIB)
+#define TIB    (MIB * MIB)
 #define SECOND 1000ull
-#define HOUR (3600 * SECOND)
+#define HOUR   (3600ull * SECOND)
+#define DAY    (24ull * HOUR)
 
 #define AT(field) offsetof(struct settings, field)
 
 static const struct setting settings_table[] = {
-    {{"listen", "PILLAR_LISTEN", "HOST:PORT", "127.0.0.1:8080", "Address to listen on; port 0 takes any free one.", 0},
-     KIND_TEXT, AT(listen), 0, 0},
-    {{"database", "DATABASE_URL", "URL", "sqlite:pillar.db", "The application's database: sqlite:PATH, or none.", 0},
-     KIND_TEXT, AT(database), 0, 0},
+    {{"listen", "PILLAR_LISTEN", "HOST:PORT", "127.0.0.1:8080",
+      "Address to listen on; port 0 takes any free one.", 0},
+     KIND_TEXT,
+     AT(listen),
+     0,
+     0},
+    {{"database", "DATABASE_URL", "URL", "sqlite:pillar.db",
+      "The application's database: sqlite:PATH, or none.", 0},
+     KIND_TEXT,
+     AT(database),
+     0,
+     0},
     {{"loops", "PILLAR_LOOPS", "N", "1", "I/O loops, each with a thread of its own.", 0},
-     KIND_COUNT, AT(loops), 1, 64},
-    {{"workers", "PILLAR_WORKERS", "N", "4", "Script workers for reading requests; one more runs the mutations.", 0},
-     KIND_COUNT, AT(workers), 1, 256},
-    {{"dev", "PILLAR_DEV", NULL, "off", "Development: error answers hold the script's error and traceback.", 0},
-     KIND_SWITCH, AT(dev), 0, 1},
+     KIND_COUNT,
+     AT(loops),
+     1,
+     64},
+    {{"workers", "PILLAR_WORKERS", "N", "4",
+      "Script workers for reading requests; one more runs the mutations.", 0},
+     KIND_COUNT,
+     AT(workers),
+     1,
+     256},
+    {{"dev", "PILLAR_DEV", NULL, "off", "Development: error answers hold the script's error and traceback.",
+      0},
+     KIND_SWITCH,
+     AT(dev),
+     0,
+     1},
     {{"log-level", "PILLAR_LOG_LEVEL", "LEVEL", "info", "What to log: debug, info, warn, error or off.", 0},
-     KIND_TEXT, AT(log_level), 0, 0},
-    {{"library", "PILLAR_LIBRARY", "DIR", "", "Where the Lua library is; by default, beside the binary or installed.", 0},
-     KIND_TEXT, AT(library), 0, 0},
+     KIND_TEXT,
+     AT(log_level),
+     0,
+     0},
+    {{"library", "PILLAR_LIBRARY", "DIR", "",
+      "Where the Lua library is; by default, beside the binary or installed.", 0},
+     KIND_TEXT,
+     AT(library),
+     0,
+     0},
 
     {{"events-path", "PILLAR_EVENTS_PATH", "PATH", "/api/events", "Path of the event stream.", 0},
-     KIND_TEXT, AT(events_path), 0, 0},
+     KIND_TEXT,
+     AT(events_path),
+     0,
+     0},
     {{"emit-path", "PILLAR_EMIT_PATH", "PATH", "/api/emit", "Path where back ends post events.", 0},
-     KIND_TEXT, AT(emit_path), 0, 0},
+     KIND_TEXT,
+     AT(emit_path),
+     0,
+     0},
     {{"emit-key", "PILLAR_EMIT_KEY", "KEY", "", "Bearer key for it; without one the path does not exist.", 1},
-     KIND_TEXT, AT(emit_key), 0, 0},
+     KIND_TEXT,
+     AT(emit_key),
+     0,
+     0},
 
-    {{"max-connections", "PILLAR_MAX_CONNECTIONS", "N", "16384", "Connections at a time; further ones are sent away.", 0},
-     KIND_COUNT, AT(max_connections), 1, 100000000},
+    {{"max-connections", "PILLAR_MAX_CONNECTIONS", "N", "16384",
+      "Connections at a time; further ones are sent away.", 0},
+     KIND_COUNT,
+     AT(max_connections),
+     1,
+     100000000},
     {{"max-header-bytes", "PILLAR_MAX_HEADER_BYTES", "BYTES", "32KiB", "Size of a request head.", 0},
-     KIND_BYTES, AT(max_header_bytes), 1 * KIB, 16 * MIB},
+     KIND_BYTES,
+     AT(max_header_bytes),
+     KIB,
+     16ull * MIB},
     {{"max-headers", "PILLAR_MAX_HEADERS", "N", "100", "Header fields of a request.", 0},
-     KIND_COUNT, AT(max_headers), 1, 10000},
+     KIND_COUNT,
+     AT(max_headers),
+     1,
+     10000},
     {{"max-target-bytes", "PILLAR_MAX_TARGET_BYTES", "BYTES", "8KiB", "Length of a request target.", 0},
-     KIND_BYTES, AT(max_target_bytes), 64, 1 * MIB},
+     KIND_BYTES,
+     AT(max_target_bytes),
+     64,
+     MIB},
     {{"max-body-bytes", "PILLAR_MAX_BODY_BYTES", "BYTES", "1MiB", "Size of a request body.", 0},
-     KIND_BYTES, AT(max_body_bytes), 0, 1024 * MIB},
-    {{"max-body-memory", "PILLAR_MAX_BODY_MEMORY", "BYTES", "256MiB", "Size of all request bodies held by a loop.", 0},
-     KIND_BYTES, AT(max_body_memory), 64 * KIB, 1024 * 1024 * MIB},
+     KIND_BYTES,
+     AT(max_body_bytes),
+     0,
+     GIB},
+    {{"max-body-memory", "PILLAR_MAX_BODY_MEMORY", "BYTES", "256MiB",
+      "Size of all request bodies held by a loop.", 0},
+     KIND_BYTES,
+     AT(max_body_memory),
+     64 * KIB,
+     TIB},
     {{"header-timeout", "PILLAR_HEADER_TIMEOUT", "TIME", "10s", "Time for a request head to arrive.", 0},
-     KIND_TIME, AT(header_timeout), 1, HOUR},
+     KIND_TIME,
+     AT(header_timeout),
+     1,
+     HOUR},
     {{"body-timeout", "PILLAR_BODY_TIMEOUT", "TIME", "60s", "Time for a request body to arrive.", 0},
-     KIND_TIME, AT(body_timeout), 1, 24 * HOUR},
+     KIND_TIME,
+     AT(body_timeout),
+     1,
+     DAY},
     {{"idle-timeout", "PILLAR_IDLE_TIMEOUT", "TIME", "75s", "Time between two requests of a connection.", 0},
-     KIND_TIME, AT(idle_timeout), 1, 24 * HOUR},
+     KIND_TIME,
+     AT(idle_timeout),
+     1,
+     DAY},
     {{"write-timeout", "PILLAR_WRITE_TIMEOUT", "TIME", "30s", "Time for which a client may take no byte.", 0},
-     KIND_TIME, AT(write_timeout), 1, 24 * HOUR},
+     KIND_TIME,
+     AT(write_timeout),
+     1,
+     DAY},
 
-    {{"queue-size", "PILLAR_QUEUE_SIZE", "N", "1024", "Requests that wait for a script worker, mutations and others each.", 0},
-     KIND_COUNT, AT(queue_size), 1, 1000000},
+    {{"queue-size", "PILLAR_QUEUE_SIZE", "N", "1024",
+      "Requests that wait for a script worker, mutations and others each.", 0},
+     KIND_COUNT,
+     AT(queue_size),
+     1,
+     1000000},
     {{"batch-size", "PILLAR_BATCH_SIZE", "N", "256", "Mutations that share a commit.", 0},
-     KIND_COUNT, AT(batch_size), 1, 100000},
-    {{"batch-time", "PILLAR_BATCH_TIME", "TIME", "5ms", "Age of a transaction at which no further mutation joins it.", 0},
-     KIND_TIME, AT(batch_time), 0, 10 * SECOND},
+     KIND_COUNT,
+     AT(batch_size),
+     1,
+     100000},
+    {{"batch-time", "PILLAR_BATCH_TIME", "TIME", "5ms",
+      "Age of a transaction at which no further mutation joins it.", 0},
+     KIND_TIME,
+     AT(batch_time),
+     0,
+     10ull * SECOND},
     {{"handler-deadline", "PILLAR_HANDLER_DEADLINE", "TIME", "2s", "Time a handler may run.", 0},
-     KIND_TIME, AT(handler_deadline), 10, HOUR},
+     KIND_TIME,
+     AT(handler_deadline),
+     10,
+     HOUR},
     {{"script-memory", "PILLAR_SCRIPT_MEMORY", "BYTES", "64MiB", "Memory the script may use, a worker.", 0},
-     KIND_BYTES, AT(script_memory), 2 * MIB, 1024 * 1024 * MIB},
+     KIND_BYTES,
+     AT(script_memory),
+     2 * MIB,
+     TIB},
     {{"max-event-bytes", "PILLAR_MAX_EVENT_BYTES", "BYTES", "256KiB", "Size of an event's data.", 0},
-     KIND_BYTES, AT(max_event_bytes), 1, 64 * MIB},
+     KIND_BYTES,
+     AT(max_event_bytes),
+     1,
+     64ull * MIB},
     {{"max-event-targets", "PILLAR_MAX_EVENT_TARGETS", "N", "100000", "Users that an event may name.", 0},
-     KIND_COUNT, AT(max_event_targets), 1, 10000000},
+     KIND_COUNT,
+     AT(max_event_targets),
+     1,
+     10000000},
     {{"max-events", "PILLAR_MAX_EVENTS", "N", "10000", "Events that a handler may emit.", 0},
-     KIND_COUNT, AT(max_events), 1, 10000000},
+     KIND_COUNT,
+     AT(max_events),
+     1,
+     10000000},
 
     {{"heartbeat", "PILLAR_HEARTBEAT", "TIME", "30s", "Longest silence of a stream.", 0},
-     KIND_TIME, AT(heartbeat), 100, HOUR},
+     KIND_TIME,
+     AT(heartbeat),
+     100,
+     HOUR},
     {{"retry-min", "PILLAR_RETRY_MIN", "TIME", "1s", "Reconnection time of streams: drawn from here ...", 0},
-     KIND_TIME, AT(retry_min), 1, HOUR},
-    {{"retry-max", "PILLAR_RETRY_MAX", "TIME", "5s", "... to here.", 0},
-     KIND_TIME, AT(retry_max), 1, HOUR},
+     KIND_TIME,
+     AT(retry_min),
+     1,
+     HOUR},
+    {{"retry-max", "PILLAR_RETRY_MAX", "TIME", "5s", "... to here.", 0}, KIND_TIME, AT(retry_max), 1, HOUR},
     {{"history-events", "PILLAR_HISTORY_EVENTS", "N", "100000", "Events kept for clients that come back.", 0},
-     KIND_COUNT, AT(history_events), 1, 1 << 30},
+     KIND_COUNT,
+     AT(history_events),
+     1,
+     1u << 30},
     {{"history-bytes", "PILLAR_HISTORY_BYTES", "BYTES", "64MiB", "Size of the events kept, a loop.", 0},
-     KIND_BYTES, AT(history_bytes), 4 * KIB, 1024 * 1024 * MIB},
+     KIND_BYTES,
+     AT(history_bytes),
+     4 * KIB,
+     TIB},
     {{"history-age", "PILLAR_HISTORY_AGE", "TIME", "24h", "Age of the events kept.", 0},
-     KIND_TIME, AT(history_age), 1 * SECOND, 365 * 24 * HOUR},
-    {{"inbox-events", "PILLAR_INBOX_EVENTS", "N", "65536", "Events that wait for a loop; beyond, its streams refetch.", 0},
-     KIND_COUNT, AT(inbox_events), 1, 100000000},
-    {{"wide-targets", "PILLAR_WIDE_TARGETS", "N", "256", "Events for more users than this are kept once, not once a user.", 0},
-     KIND_COUNT, AT(wide_targets), 0, 10000000},
+     KIND_TIME,
+     AT(history_age),
+     1 * SECOND,
+     365ull * DAY},
+    {{"inbox-events", "PILLAR_INBOX_EVENTS", "N", "65536",
+      "Events that wait for a loop; beyond, its streams refetch.", 0},
+     KIND_COUNT,
+     AT(inbox_events),
+     1,
+     100000000},
+    {{"wide-targets", "PILLAR_WIDE_TARGETS", "N", "256",
+      "Events for more users than this are kept once, not once a user.", 0},
+     KIND_COUNT,
+     AT(wide_targets),
+     0,
+     10000000},
 
-    {{"drain-timeout", "PILLAR_DRAIN_TIMEOUT", "TIME", "10s", "Time for requests in hand to end at SIGTERM.", 0},
-     KIND_TIME, AT(drain_timeout), 0, HOUR},
+    {{"drain-timeout", "PILLAR_DRAIN_TIMEOUT", "TIME", "10s", "Time for requests in hand to end at SIGTERM.",
+      0},
+     KIND_TIME,
+     AT(drain_timeout),
+     0,
+     HOUR},
 };
 
 enum { SETTING_COUNT = sizeof settings_table / sizeof *settings_table };
@@ -189,11 +312,11 @@ static const char *hint(enum kind kind)
 static bool read_number(const struct setting *setting, struct str text, uint64_t *value)
 {
     static const struct unit counts[] = {{"", 1}, {NULL, 0}};
-    static const struct unit bytes[] = {{"", 1},         {"b", 1},         {"k", KIB},           {"kb", KIB},
-                                        {"kib", KIB},    {"m", MIB},       {"mb", MIB},          {"mib", MIB},
-                                        {"g", KIB * MIB}, {"gb", KIB * MIB}, {"gib", KIB * MIB}, {NULL, 0}};
-    static const struct unit times[] = {{"ms", 1},   {"s", SECOND}, {"", SECOND}, {"m", 60 * SECOND},
-                                        {"h", HOUR}, {"d", 24 * HOUR}, {NULL, 0}};
+    static const struct unit bytes[] = {{"", 1},      {"b", 1},    {"k", KIB},   {"kb", KIB},
+                                        {"kib", KIB}, {"m", MIB},  {"mb", MIB},  {"mib", MIB},
+                                        {"g", GIB},   {"gb", GIB}, {"gib", GIB}, {NULL, 0}};
+    static const struct unit times[] = {{"ms", 1},   {"s", SECOND}, {"", SECOND}, {"m", 60ull * SECOND},
+                                        {"h", HOUR}, {"d", DAY},    {NULL, 0}};
 
     switch (setting->kind) {
     case KIND_SWITCH:
@@ -237,16 +360,18 @@ static bool check_text(const struct setting *setting, const char *value, const c
         *problem = "it must be sqlite:PATH or none";
         bool memory = strcmp(value, "sqlite::memory:") == 0;
         if (memory)
-            *problem = "a database in memory cannot be shared by the workers; give a path, sqlite:PATH, or none";
-        return !memory && (strcmp(value, "none") == 0 || (strncmp(value, "sqlite:", 7) == 0 && value[7] != '\0'));
+            *problem =
+                "a database in memory cannot be shared by the workers; give a path, sqlite:PATH, or none";
+        return !memory &&
+               (strcmp(value, "none") == 0 || (strncmp(value, "sqlite:", 7) == 0 && value[7] != '\0'));
     }
     return true;
 }
 
 static bool refuse(const struct setting *setting, const char *value, const char *problem, struct error *e)
 {
-    (void)error_field(e, setting->info.name, "invalid value '%s' for %s: %s", setting->info.secret ? "..." : value,
-                      setting->info.name, problem);
+    (void)error_field(e, setting->info.name, "invalid value '%s' for %s: %s",
+                      setting->info.secret ? "..." : value, setting->info.name, problem);
     if (e != NULL)
         e->code = "invalid_option";
     return false;
@@ -285,8 +410,8 @@ static const struct setting *find(const char *name)
     return NULL;
 }
 
-static bool assign(struct pillar_options *options, const struct setting *setting, const char *value, uint64_t number,
-                   struct error *e)
+static bool assign(struct pillar_options *options, const struct setting *setting, const char *value,
+                   uint64_t number, struct error *e)
 {
     if (setting->kind != KIND_TEXT) {
         *number_of(&options->values, setting) = number;
@@ -300,8 +425,8 @@ static bool assign(struct pillar_options *options, const struct setting *setting
     return true;
 }
 
-bool options_set(struct pillar_options *options, enum setting_source source, const char *name, const char *value,
-                 struct error *e)
+bool options_set(struct pillar_options *options, enum setting_source source, const char *name,
+                 const char *value, struct error *e)
 {
     const struct setting *setting = find(name);
     uint64_t number = 0;
@@ -378,23 +503,14 @@ struct pillar_options *options_copy(const struct pillar_options *options)
     return NULL;
 }
 
-static void report(pillar_error *out, const struct error *e)
-{
-    if (out == NULL)
-        return;
-    snprintf(out->code, sizeof out->code, "%s", e->code);
-    snprintf(out->field, sizeof out->field, "%s", e->field);
-    snprintf(out->message, sizeof out->message, "%s", e->message);
-}
-
-int pillar_options_set(struct pillar_options *options, const char *name, const char *value, pillar_error *error)
+int pillar_options_set(struct pillar_options *options, const char *name, const char *value,
+                       pillar_error *error)
 {
     struct error e;
 
     if (options_set(options, SOURCE_FLAG, name, value, &e))
         return 0;
-    report(error, &e);
-    return -1;
+    return api_report(error, &e);
 }
 
 int pillar_options_read_environment(struct pillar_options *options, pillar_error *error)
@@ -405,10 +521,10 @@ int pillar_options_read_environment(struct pillar_options *options, pillar_error
         struct error e;
         if (value == NULL || options_set(options, SOURCE_ENVIRONMENT, info->name, value, &e))
             continue;
-        report(error, &e);
+        (void)api_report(error, &e);
         if (error != NULL)
-            snprintf(error->message, sizeof error->message, "the environment variable %s: %.400s", info->environment,
-                     e.message);
+            snprintf(error->message, sizeof error->message, "the environment variable %s: %.400s",
+                     info->environment, e.message);
         return -1;
     }
     return 0;

@@ -24,10 +24,12 @@ struct arena_block {
 
 static struct arena_block *add_block(struct arena *a, size_t least)
 {
-    size_t size = least < ARENA_BLOCK_SIZE ? ARENA_BLOCK_SIZE : least;
+    size_t size = ARENA_BLOCK_SIZE;
 
-    if (size > SIZE_MAX / 2)
+    if (least > SIZE_MAX / 2)
         return NULL;
+    if (size < least)
+        size = least;
     struct arena_block *block = calloc(1, sizeof *block + size);
     if (block == NULL)
         return NULL;

@@ -1,8 +1,8 @@
 /*
  * buf.h - a growable byte buffer with a sticky failure flag.
  *
- * Appending to a buffer whose allocation failed once does nothing, so a writer may append many parts and look at
- * `failed` once, at the end. The flag is the only sign of a failure; it lapses at buf_free.
+ * Appending to a buffer whose allocation failed once does nothing, so a writer may append many parts and look
+ * at `failed` once, at the end. The flag is the only sign of a failure; it lapses at buf_free.
  */
 #ifndef PILLAR_BASE_BUF_H
 #define PILLAR_BASE_BUF_H

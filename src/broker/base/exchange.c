@@ -20,8 +20,8 @@ struct str pairs_get(const struct pairs *p, struct str name)
 static bool frames_the_message(struct str name)
 {
     static const struct str framing[] = {
-        {"connection", 10}, {"content-length", 14},     {"date", 4},    {"keep-alive", 10}, {"te", 2},
-        {"trailer", 7},     {"transfer-encoding", 17},  {"upgrade", 7},
+        {"connection", 10}, {"content-length", 14},    {"date", 4},    {"keep-alive", 10}, {"te", 2},
+        {"trailer", 7},     {"transfer-encoding", 17}, {"upgrade", 7},
     };
 
     for (size_t i = 0; i < sizeof framing / sizeof *framing; i++)
@@ -49,7 +49,8 @@ bool response_add_header(struct exchange *ex, struct str name, struct str value,
     if (frames_the_message(name))
         return error_set(e, "invalid_header", "the header %.*s is set by the broker", STR_ARG(name));
     if (!value_is_clean(value))
-        return error_set(e, "invalid_header", "the value of the header %.*s holds a control character (CR, LF, NUL, ...)",
+        return error_set(e, "invalid_header",
+                         "the value of the header %.*s holds a control character (CR, LF, NUL, ...)",
                          STR_ARG(name));
     if (r->headers.count == r->headers_room) {
         size_t room = r->headers_room == 0 ? 8 : r->headers_room * 2;
@@ -75,7 +76,8 @@ void response_clear(struct exchange *ex)
     buf_free(&ex->response.body);
 }
 
-void response_set_error(struct exchange *ex, int status, const char *code, const char *message, const char *field)
+void response_set_error(struct exchange *ex, int status, const char *code, const char *message,
+                        const char *field)
 {
     response_clear(ex);
     ex->response.status = status;

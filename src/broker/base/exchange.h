@@ -1,9 +1,9 @@
 /*
  * exchange.h - one request and its response, the plain thing that http and script hand to each other.
  *
- * An exchange is owned by one thread at a time: the I/O loop that made it, the request queue, the script worker that
- * took it, and the loop again. What passes it on no longer touches it. The one exception is `state`, through which a
- * loop may give up on a worker that overruns its deadline (exchange_expire).
+ * An exchange is owned by one thread at a time: the I/O loop that made it, the request queue, the script
+ * worker that took it, and the loop again. What passes it on no longer touches it. The one exception is
+ * `state`, through which a loop may give up on a worker that overruns its deadline (exchange_expire).
  */
 #ifndef PILLAR_BASE_EXCHANGE_H
 #define PILLAR_BASE_EXCHANGE_H
@@ -58,8 +58,9 @@ struct request {
 };
 
 struct response {
-    int status;           /* 0: none yet */
-    struct pairs headers; /* checked by response_add_header; without framing headers, which http writes itself */
+    int status; /* 0: none yet */
+    struct pairs
+        headers; /* checked by response_add_header; without framing headers, which http writes itself */
     size_t headers_room;
     struct buf body;
 };
@@ -102,8 +103,9 @@ struct exchange {
 };
 
 /*
- * Adds a header to the response; copies both strs. Returns false with "invalid_header" for a name that is no token
- * (RFC 9110 section 5.6.2) or that frames the message, and for a value with CR, LF, NUL or another control character.
+ * Adds a header to the response; copies both strs. Returns false with "invalid_header" for a name that is no
+ * token (RFC 9110 section 5.6.2) or that frames the message, and for a value with CR, LF, NUL or another
+ * control character.
  */
 struct error;
 bool response_add_header(struct exchange *ex, struct str name, struct str value, struct error *e);
@@ -112,14 +114,17 @@ bool response_add_header(struct exchange *ex, struct str name, struct str value,
 void response_clear(struct exchange *ex);
 
 /*
- * Makes the response the error answer of the wire contract: {"error":{"code","message","field"}}. `field` may be empty.
+ * Makes the response the error answer of the wire contract: {"error":{"code","message","field"}}. `field` may
+ * be empty.
  */
-void response_set_error(struct exchange *ex, int status, const char *code, const char *message, const char *field);
+void response_set_error(struct exchange *ex, int status, const char *code, const char *message,
+                        const char *field);
 
 /* The worker starts: returns false when the exchange has expired already. */
 bool exchange_start(struct exchange *ex, uint64_t now_ns);
 
-/* The worker is done and its outcome is to stand: returns false when the loop has already answered in its place. */
+/* The worker is done and its outcome is to stand: returns false when the loop has already answered in its
+ * place. */
 bool exchange_settle(struct exchange *ex);
 
 /* The loop gives up: returns false when the worker has settled, or does not run it yet. */

@@ -4,12 +4,12 @@
 
 #include "base/random.h"
 
-static uint64_t key[2];
-static pthread_once_t key_once = PTHREAD_ONCE_INIT;
+static uint64_t secret[2];
+static pthread_once_t secret_once = PTHREAD_ONCE_INIT;
 
-static void draw_key(void)
+static void draw_secret(void)
 {
-    random_bytes(key, sizeof key);
+    random_bytes(secret, sizeof secret);
 }
 
 static inline uint64_t rotate(uint64_t x, unsigned bits)
@@ -44,20 +44,20 @@ static inline uint64_t load_le(const char *p, size_t len)
     return word;
 }
 
-uint64_t hash_str(struct str text)
+uint64_t hash_str(struct str key)
 {
-    pthread_once(&key_once, draw_key);
-    struct state s = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du, key[0] ^ 0x6c7967656e657261u,
-                      key[1] ^ 0x7465646279746573u};
+    pthread_once(&secret_once, draw_secret);
+    struct state s = {secret[0] ^ 0x736f6d6570736575u, secret[1] ^ 0x646f72616e646f6du,
+                      secret[0] ^ 0x6c7967656e657261u, secret[1] ^ 0x7465646279746573u};
     size_t at = 0;
 
-    for (; at + 8 <= text.len; at += 8) {
-        uint64_t word = load_le(text.ptr + at, 8);
+    for (; at + 8 <= key.len; at += 8) {
+        uint64_t word = load_le(key.ptr + at, 8);
         s.d ^= word;
         mix(&s);
         s.a ^= word;
     }
-    uint64_t last = load_le(text.ptr + at, text.len - at) | (uint64_t)text.len << 56;
+    uint64_t last = load_le(key.ptr + at, key.len - at) | (uint64_t)key.len << 56;
     s.d ^= last;
     mix(&s);
     s.a ^= last;

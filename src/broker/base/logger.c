@@ -26,7 +26,8 @@ static size_t write_prefix(char *line, size_t size, enum log_level level, const 
 
     gmtime_r(&seconds, &parts);
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &parts);
-    return (size_t)snprintf(line, size, "%s.%03uZ %s %s: ", stamp, (unsigned)(now % 1000), names[level], area);
+    return (size_t)snprintf(line, size, "%s.%03uZ %s %s: ", stamp, (unsigned)(now % 1000), names[level],
+                            area);
 }
 
 /* Copies the message so that only line breaks inside it stay visible, as indented continuation lines. */
@@ -37,8 +38,9 @@ static size_t copy_clean(char *out, size_t size, const char *message)
     for (const char *p = message; *p != '\0' && len + 4 < size; p++) {
         unsigned char c = (unsigned char)*p;
         if (c == '\n' && p[1] != '\0') {
-            memcpy(out + len, "\n  ", 3);
-            len += 3;
+            out[len++] = '\n';
+            out[len++] = ' ';
+            out[len++] = ' ';
         } else if (c >= 0x20 && c != 0x7f) {
             out[len++] = (char)c;
         } else if (c != '\n') {

@@ -1,9 +1,9 @@
 /*
  * logger.h - one line an occurrence, on standard error: time, level, area, message.
  *
- * A failure is logged once, where it is first seen, with what identifies it. Lines are written with one write(2), so
- * that threads do not mix theirs. Control characters in a message become spaces, except for the newlines of a
- * traceback, which are indented: nothing a client sends can forge a line.
+ * A failure is logged once, where it is first seen, with what identifies it. Lines are written with one
+ * write(2), so that threads do not mix theirs. Control characters in a message become spaces, except for the
+ * newlines of a traceback, which are indented: nothing a client sends can forge a line.
  */
 #ifndef PILLAR_BASE_LOGGER_H
 #define PILLAR_BASE_LOGGER_H

@@ -37,9 +37,9 @@ static bool check_name(const char *field, struct str name, struct error *e)
     if (name.len == 0)
         return error_field(e, field, "%s is missing", field);
     if (!event_name_valid(name))
-        return error_field(e, field,
-                           "%s must be a letter followed by letters, digits, '_', '-' or '.', at most %d in all", field,
-                           EVENT_NAME_MAX);
+        return error_field(
+            e, field, "%s must be a letter followed by letters, digits, '_', '-' or '.', at most %d in all",
+            field, EVENT_NAME_MAX);
     return true;
 }
 
@@ -54,14 +54,16 @@ static bool check_optional_id(const char *field, struct str id, struct error *e)
 static bool check_fields(const struct event_fields *f, struct error *e)
 {
     if (!check_name("entity", f->entity, e) || !check_name("action", f->action, e) ||
-        !check_optional_id("entityId", f->entity_id, e) || !check_optional_id("projectId", f->project_id, e) ||
-        !check_optional_id("userId", f->user_id, e) || !check_optional_id("sessionId", f->session_id, e))
+        !check_optional_id("entityId", f->entity_id, e) ||
+        !check_optional_id("projectId", f->project_id, e) || !check_optional_id("userId", f->user_id, e) ||
+        !check_optional_id("sessionId", f->session_id, e))
         return false;
     for (size_t i = 0; i < f->target_count; i++)
         if (!event_id_valid(f->targets[i]))
-            return error_field(e, "targetUserIds",
-                               "targetUserIds[%zu] must be a user id: 1 to %d bytes of UTF-8 without control characters",
-                               i + 1, EVENT_ID_MAX);
+            return error_field(
+                e, "targetUserIds",
+                "targetUserIds[%zu] must be a user id: 1 to %d bytes of UTF-8 without control characters",
+                i + 1, EVENT_ID_MAX);
     return true;
 }
 

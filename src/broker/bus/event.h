@@ -1,9 +1,9 @@
 /*
  * event.h - a sync event: what happened to which entity, and whom it concerns.
  *
- * An event has two lives. As a draft it belongs to the one thread that made it, inside a transaction that may still
- * fail. event_seal gives it its place in the history and builds its frame; from then on it is immutable and shared by
- * all threads through its reference count.
+ * An event has two lives. As a draft it belongs to the one thread that made it, inside a transaction that may
+ * still fail. event_seal gives it its place in the history and builds its frame; from then on it is immutable
+ * and shared by all threads through its reference count.
  */
 #ifndef PILLAR_BUS_EVENT_H
 #define PILLAR_BUS_EVENT_H
@@ -59,14 +59,14 @@ struct event_fields {
 
 /*
  * Makes a draft that holds copies of all fields; the caller owns the one reference.
- * Failure: NULL with "invalid_field" and the field's name (a missing or malformed entity or action; an id that is too
- * long, not UTF-8 or has control characters; neither targets nor everyone), or "out_of_memory".
+ * Failure: NULL with "invalid_field" and the field's name (a missing or malformed entity or action; an id
+ * that is too long, not UTF-8 or has control characters; neither targets nor everyone), or "out_of_memory".
  */
 struct event *event_create(const struct event_fields *fields, struct error *e);
 
 /*
- * Gives a draft its place and its time and builds the frame. Failure: false with "out_of_memory"; the event is still a
- * draft.
+ * Gives a draft its place and its time and builds the frame. Failure: false with "out_of_memory"; the event
+ * is still a draft.
  */
 bool event_seal(struct event *ev, const struct generation *g, uint64_t position, uint64_t timestamp_ms,
                 struct error *e);
@@ -81,7 +81,8 @@ bool event_concerns(const struct event *ev, struct str user_id, uint64_t hash);
 /* True when this user's session caused the event: it knows already. An empty session matches nothing. */
 bool event_is_echo(const struct event *ev, struct str user_id, struct str session_id);
 
-/* True for what the originator's session may be named: 1 to EVENT_ID_MAX bytes of UTF-8 without control characters. */
+/* True for what the originator's session may be named: 1 to EVENT_ID_MAX bytes of UTF-8 without control
+ * characters. */
 bool event_id_valid(struct str id);
 
 /* True for a name of an entity or an action: a letter, then letters, digits, '_', '-' or '.'. */

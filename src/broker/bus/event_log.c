@@ -7,8 +7,9 @@
 #include "base/map.h"
 
 /*
- * A queue of event numbers that grows at its end and is dropped from its front. Entries are addressed by a count since
- * the queue's birth, modulo 2^32, which is what cursors hold: an address below `base` is one that was dropped.
+ * A queue of event numbers that grows at its end and is dropped from its front. Entries are addressed by a
+ * count since the queue's birth, modulo 2^32, which is what cursors hold: an address below `base` is one that
+ * was dropped.
  */
 struct numbers {
     uint32_t *at; /* owned; capacity is a power of two, or 0 */
@@ -270,7 +271,7 @@ static bool make_room(struct event_log *log)
     if (log->count < log->capacity)
         return true;
     uint32_t capacity = log->capacity == 0 ? 64 : log->capacity * 2;
-    struct event **ring = malloc(capacity * sizeof *ring);
+    struct event **ring = malloc(capacity * sizeof(struct event *));
     if (ring == NULL)
         return false;
     for (uint32_t i = 0; i < log->count; i++)
@@ -282,8 +283,8 @@ static bool make_room(struct event_log *log)
 }
 
 /*
- * A subscriber that was level has, by definition, nothing to see before event `number`: every earlier one that
- * concerned it was taken. So its cursor may jump over the wide events of others, which never touched it.
+ * A subscriber that was level has, by definition, nothing to see before event `number`: every earlier one
+ * that concerned it was taken. So its cursor may jump over the wide events of others, which never touched it.
  */
 static void touch_at(struct event_log *log, struct subscriber *s, bool wide)
 {
@@ -435,7 +436,8 @@ enum log_walk event_log_next(struct event_log *log, const struct subscriber *s, 
         bool has_wide = cursor->wide != numbers_end(wide);
         if (!has_own && !has_wide)
             return LOG_END;
-        if (has_own && (!has_wide || before(numbers_get(own, cursor->own), numbers_get(wide, cursor->wide)))) {
+        if (has_own &&
+            (!has_wide || before(numbers_get(own, cursor->own), numbers_get(wide, cursor->wide)))) {
             *ev = event_at(log, numbers_get(own, cursor->own++));
             return LOG_EVENT;
         }

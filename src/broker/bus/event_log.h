@@ -1,11 +1,12 @@
 /*
  * event_log.h - a loop's memory of recent events, and per user where the events meant for that user are.
  *
- * A subscriber is a cursor, not a queue: it holds two numbers, and live delivery, replay and catching up are the same
- * walk from the cursor to the log's end. What a user missed costs what is meant for that user, however much happened.
+ * A subscriber is a cursor, not a queue: it holds two numbers, and live delivery, replay and catching up are
+ * the same walk from the cursor to the log's end. What a user missed costs what is meant for that user,
+ * however much happened.
  *
- * An event for at most `wide_targets` users is noted once for each of them. One for more (or for everyone) is noted
- * once, in the list of wide events, and each walk asks it whether it concerns the walker's user.
+ * An event for at most `wide_targets` users is noted once for each of them. One for more (or for everyone) is
+ * noted once, in the list of wide events, and each walk asks it whether it concerns the walker's user.
  *
  * One thread owns a log; nothing here is locked. Time is an argument, so a virtual clock serves as well.
  */
@@ -49,8 +50,8 @@ struct subscriber {
 typedef void event_log_on_event(void *context, struct subscriber *s);
 
 /*
- * Makes a log whose history begins behind `position` (the journal's, at that moment). NULL when memory is short.
- * `counters` outlives the log.
+ * Makes a log whose history begins behind `position` (the journal's, at that moment). NULL when memory is
+ * short. `counters` outlives the log.
  */
 struct event_log *event_log_create(const struct event_log_limits *limits, uint64_t position,
                                    struct counters *counters, event_log_on_event *on_event, void *context);
@@ -59,8 +60,8 @@ struct event_log *event_log_create(const struct event_log_limits *limits, uint64
 void event_log_free(struct event_log *log);
 
 /*
- * Appends a sealed event with a position above all before it; takes a reference of its own. When memory is short the
- * log empties itself and every subscriber gets a gap: nobody is left in silence.
+ * Appends a sealed event with a position above all before it; takes a reference of its own. When memory is
+ * short the log empties itself and every subscriber gets a gap: nobody is left in silence.
  */
 void event_log_append(struct event_log *log, struct event *ev);
 
@@ -81,8 +82,8 @@ bool event_log_subscribe(struct event_log *log, struct subscriber *s, struct str
 void event_log_unsubscribe(struct event_log *log, struct subscriber *s);
 
 /*
- * Moves a subscriber to just behind `position`. Returns false, and moves it to the head, when the log has lost
- * something since or has not got that far. What it then has to walk makes it `behind`, without on_event.
+ * Moves a subscriber to just behind `position`. Returns false, and moves it to the head, when the log has
+ * lost something since or has not got that far. What it then has to walk makes it `behind`, without on_event.
  */
 bool event_log_seek(struct event_log *log, struct subscriber *s, uint64_t position);
 
@@ -92,15 +93,16 @@ void event_log_skip(struct event_log *log, struct subscriber *s);
 enum log_walk { LOG_EVENT, LOG_END, LOG_LOST };
 
 /*
- * Looks at the next event that concerns the subscriber's user, from *cursor (a copy of s->cursor or one that a former
- * look moved). LOG_EVENT: *ev is borrowed from the log, and *cursor stands behind it. LOG_END: there is no more.
- * LOG_LOST: the log dropped something that the subscriber had yet to see.
- * The walker stores the cursor back when what it saw was taken.
+ * Looks at the next event that concerns the subscriber's user, from *cursor (a copy of s->cursor or one that
+ * a former look moved). LOG_EVENT: *ev is borrowed from the log, and *cursor stands behind it. LOG_END: there
+ * is no more. LOG_LOST: the log dropped something that the subscriber had yet to see. The walker stores the
+ * cursor back when what it saw was taken.
  */
 enum log_walk event_log_next(struct event_log *log, const struct subscriber *s, struct log_cursor *cursor,
                              struct event **ev);
 
-/* To be called when a walk reached LOG_END and all of it was taken: on_event speaks again at the next event. */
+/* To be called when a walk reached LOG_END and all of it was taken: on_event speaks again at the next event.
+ */
 void event_log_level(struct subscriber *s);
 
 /* The subscriber's user id, borrowed. */

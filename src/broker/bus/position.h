@@ -1,8 +1,8 @@
 /*
  * position.h - where in the history something is: a generation and a number that only grows within it.
  *
- * On the wire it is one opaque word, `<generation>-<number>`. A history that starts anew has a new generation, so that
- * an id of the old one is told from an id of this one.
+ * On the wire it is one opaque word, `<generation>-<number>`. A history that starts anew has a new
+ * generation, so that an id of the old one is told from an id of this one.
  */
 #ifndef PILLAR_BUS_POSITION_H
 #define PILLAR_BUS_POSITION_H

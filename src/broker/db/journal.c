@@ -1,16 +1,15 @@
 #include "db/journal.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "db/write_lock.h"
 
 struct journal {
     struct bus *bus;
     struct generation generation;
-    pthread_mutex_t lock;
+    struct write_lock lock;
     _Atomic uint64_t published;
 };
 
@@ -22,7 +21,7 @@ struct journal *journal_create(struct bus *bus)
         return NULL;
     j->bus = bus;
     j->generation = generation_new();
-    pthread_mutex_init(&j->lock, NULL); /* with default attributes it has nothing to fail at */
+    write_lock_init(&j->lock);
     return j;
 }
 
@@ -30,7 +29,7 @@ void journal_free(struct journal *j)
 {
     if (j == NULL)
         return;
-    pthread_mutex_destroy(&j->lock);
+    write_lock_destroy(&j->lock);
     free(j);
 }
 
@@ -46,18 +45,16 @@ uint64_t journal_position(const struct journal *j)
 
 bool journal_lock(struct journal *j, uint64_t deadline_ns)
 {
-    if (deadline_ns == 0)
-        return pthread_mutex_lock(&j->lock) == 0;
-    struct timespec until = {(time_t)(deadline_ns / 1000000000u), (long)(deadline_ns % 1000000000u)};
-    return pthread_mutex_clocklock(&j->lock, CLOCK_MONOTONIC, &until) == 0;
+    return write_lock_acquire(&j->lock, deadline_ns);
 }
 
 void journal_unlock(struct journal *j)
 {
-    pthread_mutex_unlock(&j->lock);
+    write_lock_release(&j->lock);
 }
 
-bool journal_prepare(struct journal *j, struct db *db, struct event *const *events, size_t count, struct error *e)
+bool journal_prepare(struct journal *j, struct db *db, struct event *const *events, size_t count,
+                     struct error *e)
 {
     uint64_t position = atomic_load(&j->published);
     uint64_t now_ms = clock_wall_ms();

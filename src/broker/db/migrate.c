@@ -3,13 +3,15 @@
 #include <ctype.h>
 #include <string.h>
 
-static const char history_table[] = "CREATE TABLE IF NOT EXISTS pillar_migrations ("
-                                    " step INTEGER PRIMARY KEY,"
-                                    " name TEXT NOT NULL,"
-                                    " sql TEXT NOT NULL,"
-                                    " appliedAt TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')))";
+static const char history_table[] =
+    "CREATE TABLE IF NOT EXISTS pillar_migrations ("
+    " step INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL,"
+    " sql TEXT NOT NULL,"
+    " appliedAt TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')))";
 
-/* The next byte of a text in which every run of white space counts as one space, and none at the ends; 0 at the end. */
+/* The next byte of a text in which every run of white space counts as one space, and none at the ends; 0 at
+ * the end. */
 static char next_significant(struct str *s, bool *started)
 {
     bool space = false;
@@ -49,10 +51,12 @@ static bool refuse(struct error *e, size_t step, const char *name, const char *p
                      name[0] == '\0' ? "" : ")", problem);
 }
 
-static bool check_history(struct db *db, const struct migration *steps, size_t count, size_t *known, struct error *e)
+static bool check_history(struct db *db, const struct migration *steps, size_t count, size_t *known,
+                          struct error *e)
 {
     bool ok = true;
-    struct db_statement *s = db_prepare_internal(db, STR("SELECT sql FROM pillar_migrations ORDER BY step"), e);
+    struct db_statement *s =
+        db_prepare_internal(db, STR("SELECT sql FROM pillar_migrations ORDER BY step"), e);
 
     if (s == NULL)
         return false;
@@ -63,7 +67,8 @@ static bool check_history(struct db *db, const struct migration *steps, size_t c
         size_t number = ++*known;
         if (number > count)
             ok = refuse(e, number, "",
-                        "the database has it, the script does not; is this an older script, or another one's database?");
+                        "the database has it, the script does not; is this an older script, or another one's "
+                        "database?");
         else if (!same_text(sql.bytes, str_of(steps[number - 1].sql)))
             ok = refuse(e, number, steps[number - 1].name,
                         "it was applied with another text; leave applied steps alone and add a new one");
@@ -74,7 +79,8 @@ static bool check_history(struct db *db, const struct migration *steps, size_t c
 
 static bool note(struct db *db, size_t number, const struct migration *step, struct error *e)
 {
-    struct db_statement *s = db_prepare_internal(db, STR("INSERT INTO pillar_migrations (step, name, sql) VALUES (?, ?, ?)"), e);
+    struct db_statement *s =
+        db_prepare_internal(db, STR("INSERT INTO pillar_migrations (step, name, sql) VALUES (?, ?, ?)"), e);
 
     if (s == NULL)
         return false;
@@ -103,7 +109,8 @@ static bool check_foreign_keys(struct db *db, struct error *e)
     return ok;
 }
 
-static bool apply(struct db *db, const struct migration *steps, size_t count, size_t *applied, struct error *e)
+static bool apply(struct db *db, const struct migration *steps, size_t count, size_t *applied,
+                  struct error *e)
 {
     size_t known;
 

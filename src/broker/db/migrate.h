@@ -14,10 +14,10 @@ struct migration {
 };
 
 /*
- * Applies the steps that the database has not seen, all in one transaction, and notes them in pillar_migrations.
- * *applied (may be NULL) tells how many. Fails with "migration" and a message that names the step: when a step that was
- * applied is gone or reads differently now (white space apart), when one fails, or when the result breaks a foreign
- * key; the database is then as it was.
+ * Applies the steps that the database has not seen, all in one transaction, and notes them in
+ * pillar_migrations. *applied (may be NULL) tells how many. Fails with "migration" and a message that names
+ * the step: when a step that was applied is gone or reads differently now (white space apart), when one
+ * fails, or when the result breaks a foreign key; the database is then as it was.
  */
 bool migrate(struct db *db, const struct migration *steps, size_t count, size_t *applied, struct error *e);
 

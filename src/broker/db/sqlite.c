@@ -12,11 +12,11 @@
 #include "db/db.h"
 
 enum {
-    STATEMENTS_MAX = 256,      /* cached, a connection */
-    VALUE_MAX = 64 << 20,      /* bytes of one text, blob or row */
-    PROGRESS_STEPS = 2000,     /* of SQLite's machine between two looks at the guard */
-    BUSY_WAIT_MS = 2,          /* between two attempts at a lock */
-    BUSY_ATTEMPTS_MAX = 2500,  /* where no guard says stop */
+    STATEMENTS_MAX = 256,     /* cached, a connection */
+    VALUE_MAX = 64 << 20,     /* bytes of one text, blob or row */
+    PROGRESS_STEPS = 2000,    /* of SQLite's machine between two looks at the guard */
+    BUSY_WAIT_MS = 2,         /* between two attempts at a lock */
+    BUSY_ATTEMPTS_MAX = 2500, /* where no guard says stop */
 };
 
 struct db_statement {
@@ -35,11 +35,11 @@ struct db {
     struct map statements; /* by SQL text */
     struct list recent;
     uint64_t next_version;
-    int depth;        /* savepoints that are open */
+    int depth; /* savepoints that are open */
     bool read_only;
-    bool internal;    /* the broker's own statements are being prepared */
-    bool read_scope;  /* db_begin_read was called */
-    bool snapshot;    /* ... and a statement came */
+    bool internal;   /* the broker's own statements are being prepared */
+    bool read_scope; /* db_begin_read was called */
+    bool snapshot;   /* ... and a statement came */
     bool (*stop)(void *context);
     void *stop_context;
 };
@@ -137,9 +137,9 @@ static bool is_ours(const char *table)
 /* Pragmas that only tell something about the schema. */
 static bool is_harmless_pragma(const char *name)
 {
-    static const char *const harmless[] = {"table_info",       "table_xinfo", "table_list", "index_list",
-                                           "index_info",       "index_xinfo", "foreign_key_list",
-                                           "foreign_key_check"};
+    static const char *const harmless[] = {"table_info",       "table_xinfo",      "table_list",
+                                           "index_list",       "index_info",       "index_xinfo",
+                                           "foreign_key_list", "foreign_key_check"};
 
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
         if (strcasecmp(name, harmless[i]) == 0)
@@ -173,7 +173,8 @@ static int authorize(void *context, int action, const char *first, const char *s
     case SQLITE_DROP_TABLE:
     case SQLITE_CREATE_INDEX:
     case SQLITE_CREATE_TRIGGER:
-        return is_ours(first) || ((action == SQLITE_CREATE_INDEX || action == SQLITE_CREATE_TRIGGER) && is_ours(second))
+        return is_ours(first) ||
+                       ((action == SQLITE_CREATE_INDEX || action == SQLITE_CREATE_TRIGGER) && is_ours(second))
                    ? SQLITE_DENY
                    : SQLITE_OK;
     case SQLITE_ALTER_TABLE:
@@ -242,7 +243,8 @@ struct db *db_open(const char *url, struct error *e)
     }
     list_init(&db->recent);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    bool ok = sqlite3_open_v2(path.ptr, &db->handle, flags, NULL) == SQLITE_OK ? configure(db, e) : fail(db, e);
+    bool ok =
+        sqlite3_open_v2(path.ptr, &db->handle, flags, NULL) == SQLITE_OK ? configure(db, e) : fail(db, e);
     if (!ok) {
         struct error why = e != NULL ? *e : (struct error){0};
         (void)error_set(e, "unavailable", "cannot open the database %s: %s", path.ptr, why.message);
@@ -264,8 +266,9 @@ void db_close(struct db *db)
 {
     if (db == NULL)
         return;
-    while (!list_empty(&db->recent))
-        free_statement(list_entry(db->recent.next, struct db_statement, recent));
+    struct list *node;
+    while ((node = list_pop(&db->recent)) != NULL)
+        free_statement(list_entry(node, struct db_statement, recent));
     map_free(&db->statements);
     sqlite3_close(db->handle);
     free(db);
@@ -306,16 +309,13 @@ static struct db_statement *compile(struct db *db, struct str sql, uint64_t hash
         (void)error_no_memory(e);
         return NULL;
     }
-    *s = (struct db_statement){.db = db,
-                               .hash = hash,
-                               .version = ++db->next_version,
-                               .internal = db->internal,
-                               .sql_len = sql.len};
+    *s = (struct db_statement){
+        .db = db, .hash = hash, .version = ++db->next_version, .internal = db->internal, .sql_len = sql.len};
     memcpy(s->sql, sql.ptr, sql.len);
     s->sql[sql.len] = '\0';
     list_init(&s->recent);
-    if (sqlite3_prepare_v3(db->handle, s->sql, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &s->handle, &tail) !=
-        SQLITE_OK) {
+    if (sqlite3_prepare_v3(db->handle, s->sql, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &s->handle,
+                           &tail) != SQLITE_OK) {
         (void)fail(db, e);
     } else if (s->handle == NULL) {
         (void)error_set(e, "sql", "the SQL text holds no statement");
@@ -382,7 +382,8 @@ bool db_bind(struct db_statement *s, int parameter, const struct db_value *value
         result = sqlite3_bind_double(s->handle, parameter, value->real);
         break;
     case DB_TEXT:
-        result = sqlite3_bind_text64(s->handle, parameter, bytes, value->bytes.len, SQLITE_STATIC, SQLITE_UTF8);
+        result =
+            sqlite3_bind_text64(s->handle, parameter, bytes, value->bytes.len, SQLITE_STATIC, SQLITE_UTF8);
         break;
     case DB_BLOB:
         result = sqlite3_bind_blob64(s->handle, parameter, bytes, value->bytes.len, SQLITE_STATIC);
@@ -401,7 +402,8 @@ struct db_statement *db_prepare_internal(struct db *db, struct str sql, struct e
     return s;
 }
 
-/* A step may prepare the statement anew, for a schema that has changed, and then asks what it is allowed again. */
+/* A step may prepare the statement anew, for a schema that has changed, and then asks what it is allowed
+ * again. */
 static int run_step(struct db_statement *s)
 {
     bool outer = s->db->internal;
@@ -472,7 +474,8 @@ struct db_value db_column(struct db_statement *s, int column)
     switch (sqlite3_column_type(s->handle, column)) {
     case SQLITE_INTEGER:
         v.integer = sqlite3_column_int64(s->handle, column);
-        v.type = (v.integer == 0 || v.integer == 1) && is_boolean_column(s->handle, column) ? DB_BOOLEAN : DB_INTEGER;
+        v.type = (v.integer == 0 || v.integer == 1) && is_boolean_column(s->handle, column) ? DB_BOOLEAN
+                                                                                            : DB_INTEGER;
         break;
     case SQLITE_FLOAT:
         v.type = DB_REAL;
@@ -513,7 +516,8 @@ void db_finish_all(struct db *db)
 uint64_t db_statement_version(const struct db_statement *s)
 {
     /* A schema change makes SQLite prepare the statement anew, by itself. */
-    return s->version << 16 | (uint64_t)(sqlite3_stmt_status(s->handle, SQLITE_STMTSTATUS_REPREPARE, 0) & 0xffff);
+    return s->version << 16 |
+           (uint64_t)(sqlite3_stmt_status(s->handle, SQLITE_STMTSTATUS_REPREPARE, 0) & 0xffff);
 }
 
 int64_t db_changes(const struct db *db)

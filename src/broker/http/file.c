@@ -1,7 +1,7 @@
 /*
- * Files below a mounted directory: conditional requests and ranges (RFC 9110 sections 13 and 14), read by libuv's
- * thread pool, so that a slow disk holds up no loop. A file never leaves its directory: the kernel resolves the path
- * beneath it, and names that begin with a dot do not exist.
+ * Files below a mounted directory: conditional requests and ranges (RFC 9110 sections 13 and 14), read by
+ * libuv's thread pool, so that a slow disk holds up no loop. A file never leaves its directory: the kernel
+ * resolves the path beneath it, and names that begin with a dot do not exist.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 enum { FILE_PIECE = 64 * 1024 };
 
 struct h1_file {
-    struct h1 *conn; /* NULL once the connection is gone */
+    struct h1 *conn;        /* NULL once the connection is gone */
     struct h1_exchange *ex; /* until the head is sent */
     const struct static_mount *mount;
     char *path; /* owned, NUL-terminated, relative to the mount */
@@ -28,8 +28,8 @@ struct h1_file {
     uv_fs_t read;
     bool reading;
     int fd;
-    int error;     /* of opening: an errno, or 0 */
-    bool directory; /* `path` is a directory that was asked for without its slash */
+    int error;          /* of opening: an errno, or 0 */
+    bool directory;     /* `path` is a directory that was asked for without its slash */
     const char *served; /* the path that was opened: path or the fallback */
     struct stat info;
     uint64_t offset;
@@ -39,7 +39,8 @@ struct h1_file {
 
 /* --- opening, on a thread of the pool --- */
 
-/* Where openat2 is missing (Linux before 5.6, or a sandbox), the path is walked by hand, following no link at all. */
+/* Where openat2 is missing (Linux before 5.6, or a sandbox), the path is walked by hand, following no link at
+ * all. */
 static int walk_beneath(int root, const char *path)
 {
     int at = root;
@@ -105,7 +106,8 @@ static void close_file(struct h1_file *f)
     f->fd = -1;
 }
 
-/* A directory is answered with its index.html, once its URL ends with a slash, so that relative links work. */
+/* A directory is answered with its index.html, once its URL ends with a slash, so that relative links work.
+ */
 static void open_index(struct h1_file *f)
 {
     size_t len = strlen(f->path);
@@ -155,8 +157,8 @@ static void http_date(char out[32], time_t when)
 
 static void entity_tag(char out[64], const struct stat *info)
 {
-    snprintf(out, 64, "\"%llx-%llx-%llx\"", (unsigned long long)info->st_size, (unsigned long long)info->st_mtim.tv_sec,
-             (unsigned long long)info->st_mtim.tv_nsec);
+    snprintf(out, 64, "\"%llx-%llx-%llx\"", (unsigned long long)info->st_size,
+             (unsigned long long)info->st_mtim.tv_sec, (unsigned long long)info->st_mtim.tv_nsec);
 }
 
 /* If-None-Match is a list of tags, or "*"; the comparison is the weak one (RFC 9110 section 13.1.2). */
@@ -187,8 +189,8 @@ static bool not_modified(const struct request *r, struct str tag, struct str mod
 
 enum range_verdict { RANGE_WHOLE, RANGE_PART, RANGE_UNSATISFIABLE };
 
-/* One range of bytes. Several at once, like anything we do not read, are answered with the whole file, as RFC 9110
- * section 14.2 allows. */
+/* One range of bytes. Several at once, like anything we do not read, are answered with the whole file, as RFC
+ * 9110 section 14.2 allows. */
 static enum range_verdict read_range(struct str value, uint64_t size, uint64_t *from, uint64_t *len)
 {
     struct str first;
@@ -238,8 +240,8 @@ static bool prepare(struct h1_file *f)
     entity_tag(tag, &f->info);
     f->left = size;
     ex->response.status = 200;
-    bool ok = add(ex, "ETag", tag) && add(ex, "Last-Modified", modified) && add(ex, "Cache-Control", "no-cache") &&
-              add(ex, "X-Content-Type-Options", "nosniff");
+    bool ok = add(ex, "ETag", tag) && add(ex, "Last-Modified", modified) &&
+              add(ex, "Cache-Control", "no-cache") && add(ex, "X-Content-Type-Options", "nosniff");
     if (not_modified(r, str_of(tag), str_of(modified))) {
         ex->response.status = 304;
         return ok;

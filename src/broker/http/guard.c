@@ -31,7 +31,8 @@ static bool check_extent(size_t len, const struct head_scan *scan, const struct 
     if (len > limits->header_bytes)
         return refuse(why, 431, "headers_too_large", "the request head is larger than this server accepts");
     if (scan->lines > limits->header_count + 1)
-        return refuse(why, 431, "too_many_headers", "the request has more header fields than this server accepts");
+        return refuse(why, 431, "too_many_headers",
+                      "the request has more header fields than this server accepts");
     return true;
 }
 
@@ -99,7 +100,8 @@ static bool check_version(struct str version, bool *http_1_0, struct refusal *wh
     if (*http_1_0 || str_eq(version, STR("HTTP/1.1")))
         return true;
     bool digits = version.len == 8 && str_starts_with(version, STR("HTTP/")) && version.ptr[5] >= '0' &&
-                  version.ptr[5] <= '9' && version.ptr[6] == '.' && version.ptr[7] >= '0' && version.ptr[7] <= '9';
+                  version.ptr[5] <= '9' && version.ptr[6] == '.' && version.ptr[7] >= '0' &&
+                  version.ptr[7] <= '9';
     if (!digits)
         return bad(why, "the request line does not end with an HTTP version");
     return refuse(why, 505, "version_not_supported", "this server speaks HTTP/1.0 and HTTP/1.1");
@@ -132,13 +134,14 @@ static bool check_request_line(struct str line, const struct guard_limits *limit
     struct str rest = line;
     struct str version;
 
-    if (!str_split(&rest, ' ', &v->method) || !str_split(&rest, ' ', &v->target) || !str_split(&rest, ' ', &version) ||
-        rest.ptr != NULL)
+    if (!str_split(&rest, ' ', &v->method) || !str_split(&rest, ' ', &v->target) ||
+        !str_split(&rest, ' ', &version) || rest.ptr != NULL)
         return bad(&v->refusal, "the request line is not: method, target and version with one space between");
     if (!check_method(v->method, &v->refusal) || !check_version(version, &v->http_1_0, &v->refusal))
         return false;
     if (v->target.len > limits->target_bytes)
-        return refuse(&v->refusal, 414, "target_too_long", "the request target is longer than this server accepts");
+        return refuse(&v->refusal, 414, "target_too_long",
+                      "the request target is longer than this server accepts");
     return check_target(v->method, v->target, &v->refusal);
 }
 
@@ -151,7 +154,8 @@ struct seen {
     bool content_type;
 };
 
-static bool check_length(struct str value, const struct guard_limits *limits, struct seen *seen, struct head_verdict *v)
+static bool check_length(struct str value, const struct guard_limits *limits, struct seen *seen,
+                         struct head_verdict *v)
 {
     if (seen->length)
         return bad(&v->refusal, "more than one Content-Length");
@@ -176,7 +180,8 @@ static bool check_coding(struct str value, struct seen *seen, struct head_verdic
     if (v->http_1_0)
         return bad(&v->refusal, "Transfer-Encoding in an HTTP/1.0 request");
     if (!str_eq(value, STR("chunked")))
-        return refuse(&v->refusal, 501, "not_implemented", "the only Transfer-Encoding this server implements is chunked");
+        return refuse(&v->refusal, 501, "not_implemented",
+                      "the only Transfer-Encoding this server implements is chunked");
     return true;
 }
 
@@ -208,7 +213,8 @@ static bool check_host(struct str value, struct seen *seen, struct head_verdict 
 static bool check_expect(struct str value, struct head_verdict *v)
 {
     if (!str_eq_nocase(value, STR("100-continue")))
-        return refuse(&v->refusal, 417, "expectation_failed", "the only expectation this server meets is 100-continue");
+        return refuse(&v->refusal, 417, "expectation_failed",
+                      "the only expectation this server meets is 100-continue");
     v->expect_continue = !v->http_1_0; /* RFC 9110 section 10.1.1: ignored in HTTP/1.0 */
     return true;
 }
@@ -217,10 +223,12 @@ static bool check_content_coding(struct str value, struct head_verdict *v)
 {
     if (str_eq_nocase(value, STR("identity")))
         return true;
-    return refuse(&v->refusal, 415, "unsupported_content_encoding", "this server accepts no Content-Encoding in requests");
+    return refuse(&v->refusal, 415, "unsupported_content_encoding",
+                  "this server accepts no Content-Encoding in requests");
 }
 
-static bool check_field(struct str line, const struct guard_limits *limits, struct seen *seen, struct head_verdict *v)
+static bool check_field(struct str line, const struct guard_limits *limits, struct seen *seen,
+                        struct head_verdict *v)
 {
     struct str value = line;
     struct str name;
@@ -259,8 +267,8 @@ static bool check_framing(const struct seen *seen, struct head_verdict *v)
         return bad(&v->refusal, "both Content-Length and Transfer-Encoding");
     if (!seen->host && !v->http_1_0)
         return bad(&v->refusal, "an HTTP/1.1 request without a Host");
-    /* RFC 1945 section 8.3 wants a length on every HTTP/1.0 POST; RFC 9110 section 15.5.12 lets us want one where a
-     * Content-Type announces a body, whose bytes would otherwise be read as the next request. */
+    /* RFC 1945 section 8.3 wants a length on every HTTP/1.0 POST; RFC 9110 section 15.5.12 lets us want one
+     * where a Content-Type announces a body, whose bytes would otherwise be read as the next request. */
     if (!seen->coding && !seen->length && carries_content(v->method) && (v->http_1_0 || seen->content_type))
         return refuse(&v->refusal, 411, "length_required", "the request needs a Content-Length");
     v->framing = seen->coding ? BODY_CHUNKED : v->content_length > 0 ? BODY_LENGTH : BODY_NONE;
@@ -369,7 +377,8 @@ static bool on_size_end(struct chunk_guard *g, const struct guard_limits *limits
     return true;
 }
 
-static bool on_trailer_byte(struct chunk_guard *g, char c, const struct guard_limits *limits, struct refusal *why)
+static bool on_trailer_byte(struct chunk_guard *g, char c, const struct guard_limits *limits,
+                            struct refusal *why)
 {
     if (c == '\r') {
         if (g->state == CHUNK_TRAILER_NAME && g->line_bytes > 0)
@@ -386,7 +395,8 @@ static bool on_trailer_byte(struct chunk_guard *g, char c, const struct guard_li
             return bad(why, "a trailer field whose name is not a token");
     }
     if (g->line_bytes++ == 0 && ++g->trailers > limits->header_count)
-        return refuse(why, 431, "too_many_headers", "the request has more trailer fields than this server accepts");
+        return refuse(why, 431, "too_many_headers",
+                      "the request has more trailer fields than this server accepts");
     return true;
 }
 
@@ -398,11 +408,14 @@ static bool expect_lf(struct chunk_guard *g, char c, int next, struct refusal *w
     return true;
 }
 
-static bool on_framing_byte(struct chunk_guard *g, char c, const struct guard_limits *limits, struct refusal *why)
+static bool on_framing_byte(struct chunk_guard *g, char c, const struct guard_limits *limits,
+                            struct refusal *why)
 {
-    /* Tiny chunks cost more to frame than they carry: a quarter of the body's limit is plenty for honest ones. */
+    /* Tiny chunks cost more to frame than they carry: a quarter of the body's limit is plenty for honest
+     * ones. */
     if (++g->framing_bytes > limits->header_bytes + limits->body_bytes / 4)
-        return refuse(why, 431, "headers_too_large", "a chunked body with more framing than this server accepts");
+        return refuse(why, 431, "headers_too_large",
+                      "a chunked body with more framing than this server accepts");
     switch (g->state) {
     case CHUNK_SIZE:
         return on_size_byte(g, c, why);

@@ -1,8 +1,9 @@
 /*
- * h1.h - an HTTP/1.1 connection (RFC 9112), the middle of http's three layers: over a transport, under streams.
+ * h1.h - an HTTP/1.1 connection (RFC 9112), the middle of http's three layers: over a transport, under
+ * streams.
  *
- * Requests of one connection are handled one at a time, so pipelined ones are answered in order. A connection that
- * becomes a stream gives back everything that it needed as a request.
+ * Requests of one connection are handled one at a time, so pipelined ones are answered in order. A connection
+ * that becomes a stream gives back everything that it needed as a request.
  */
 #ifndef PILLAR_HTTP_H1_H
 #define PILLAR_HTTP_H1_H
@@ -13,13 +14,13 @@
 #include "http/transport.h"
 
 enum h1_state {
-    H1_IDLE,     /* nothing of a request has come */
+    H1_IDLE, /* nothing of a request has come */
     H1_HEAD,
     H1_BODY,
     H1_HANDLING, /* the exchange is with the handler */
     H1_WRITING,  /* the response is on its way out */
     H1_STREAM,
-    H1_LINGER,   /* all was sent, FIN too; what still comes is dropped */
+    H1_LINGER, /* all was sent, FIN too; what still comes is dropped */
     H1_CLOSED
 };
 
@@ -32,7 +33,7 @@ struct h1 {
     struct io_loop *loop;
     struct list node; /* of loop->connections */
     struct list timeout;
-    uint64_t timeout_at; /* by uv_now */
+    uint64_t timeout_at;        /* by uv_now */
     struct h1_message *message; /* NULL for a stream, and before the first byte */
     struct stream *stream;
     struct h1_file *file;

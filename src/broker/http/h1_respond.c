@@ -107,8 +107,8 @@ void h1_respond(struct exchange *ex)
     }
     c->state = H1_WRITING;
     count_response(c->loop, r->status);
-    log_debug("http", "%.*s %.*s %.*s %d", STR_ARG(ex->request.id),
-              STR_ARG(method_names[ex->request.method]), STR_ARG(ex->request.target), r->status);
+    log_debug("http", "%.*s %.*s %.*s %d", STR_ARG(ex->request.id), STR_ARG(method_names[ex->request.method]),
+              STR_ARG(ex->request.target), r->status);
     append_head(&head, c, ex);
     if (!has_no_content(r->status))
         append_length(&head, r->body.len);
@@ -244,9 +244,9 @@ static bool finish_later(struct h1 *c, const struct frame *frame, size_t offset)
 }
 
 /*
- * A broken connection counts as full, and is closed from the loop: the stream that called is alive until then. The
- * first frame that the socket does not take whole is left to the transport, whose on_written is the way to learn that
- * the socket drains.
+ * A broken connection counts as full, and is closed from the loop: the stream that called is alive until
+ * then. The first frame that the socket does not take whole is left to the transport, whose on_written is the
+ * way to learn that the socket drains.
  */
 static size_t sink_send(struct sink *sink, const struct frame *frames, size_t count, bool *full)
 {
@@ -294,7 +294,8 @@ static void sink_end(struct sink *sink)
 
 const struct sink_ops h1_sink_ops = {sink_send, sink_end};
 
-/* The head of a stream's response. The end of the connection is the end of the stream: no framing on each event. */
+/* The head of a stream's response. The end of the connection is the end of the stream: no framing on each
+ * event. */
 static bool stream_head(struct h1 *c, struct exchange *ex, struct buf *head)
 {
     c->keep_alive = false;

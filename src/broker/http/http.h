@@ -1,9 +1,9 @@
 /*
  * http.h - the room's door: a server that turns bytes into exchanges and events into streams.
  *
- * The server knows nothing of routes or scripts. It hands each request that passed the guard to a handler, on the
- * loop's thread, and the handler answers with one of the http_* calls below, at once or after the exchange has been
- * elsewhere and come back by its `complete`.
+ * The server knows nothing of routes or scripts. It hands each request that passed the guard to a handler, on
+ * the loop's thread, and the handler answers with one of the http_* calls below, at once or after the
+ * exchange has been elsewhere and come back by its `complete`.
  */
 #ifndef PILLAR_HTTP_HTTP_H
 #define PILLAR_HTTP_HTTP_H
@@ -44,7 +44,8 @@ struct http_handler {
 
 /*
  * Binds the address. Failure: NULL with "listen" and a message that names the address and the reason, or
- * "out_of_memory". `position` is the journal's; `bus` outlives the server. config->host is used during the call only.
+ * "out_of_memory". `position` is the journal's; `bus` outlives the server. config->host is used during the
+ * call only.
  */
 struct http_server *http_server_create(const struct http_config *config, struct bus *bus, uint64_t position,
                                        const struct http_handler *handler, struct error *e);
@@ -77,7 +78,8 @@ void http_count(struct exchange *ex, enum counter which);
 void http_respond(struct exchange *ex);
 
 /* Sends an error answer of the wire contract. */
-void http_respond_error(struct exchange *ex, int status, const char *code, const char *message, const char *field);
+void http_respond_error(struct exchange *ex, int status, const char *code, const char *message,
+                        const char *field);
 
 /* Turns the connection into a stream for request->user_id. The strs are copied. */
 void http_open_stream(struct exchange *ex, const struct stream_request *request);
@@ -86,15 +88,16 @@ void http_open_stream(struct exchange *ex, const struct stream_request *request)
 void http_refuse_stream(struct exchange *ex, const char *reason);
 
 /*
- * Serves the file `path` (without leading slash) below the directory `root`, an open descriptor that outlives the
- * server. `fallback`, if not NULL, is served where there is no such file. Answers 404, 304, 206, 416 as it fits.
+ * Serves the file `path` (without leading slash) below the directory `root`, an open descriptor that outlives
+ * the server. `fallback`, if not NULL, is served where there is no such file. Answers 404, 304, 206, 416 as
+ * it fits.
  */
 struct static_mount;
 void http_respond_file(struct exchange *ex, const struct static_mount *mount, struct str path);
 
 struct static_mount {
-    int root;              /* an open directory; -1: none */
-    const char *fallback;  /* a path below root, or NULL */
+    int root;             /* an open directory; -1: none */
+    const char *fallback; /* a path below root, or NULL */
 };
 
 #endif

@@ -1,8 +1,10 @@
 /*
- * inbox.h - what other threads hand to a loop: committed events, finished exchanges, and the word to drain or stop.
+ * inbox.h - what other threads hand to a loop: committed events, finished exchanges, and the word to drain or
+ * stop.
  *
- * One of the four places where threads meet. Events are bounded: when the loop does not keep up, they are dropped, and
- * the loop is told the position up to which it has missed them. Exchanges are bounded by the request queue.
+ * One of the four places where threads meet. Events are bounded: when the loop does not keep up, they are
+ * dropped, and the loop is told the position up to which it has missed them. Exchanges are bounded by the
+ * request queue.
  */
 #ifndef PILLAR_HTTP_INBOX_H
 #define PILLAR_HTTP_INBOX_H
@@ -41,8 +43,8 @@ void inbox_ask_to_drain(struct inbox *inbox);
 void inbox_ask_to_stop(struct inbox *inbox);
 
 /*
- * Takes everything, on the loop's thread. *batch holds what the last call left (or is zeroed): its array of events is
- * used again, and belongs to the caller in the end.
+ * Takes everything, on the loop's thread. *batch holds what the last call left (or is zeroed): its array of
+ * events is used again, and belongs to the caller in the end.
  */
 void inbox_take(struct inbox *inbox, struct inbox_batch *batch);
 

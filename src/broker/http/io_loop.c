@@ -69,7 +69,8 @@ static void give_up_on_overdue(struct io_loop *loop)
         struct h1_exchange *ex = list_entry(node, struct h1_exchange, outstanding);
         node = node->next;
         bool overdue = atomic_load(&ex->base.state) == EXCHANGE_RUNNING &&
-                       now - atomic_load(&ex->base.started_ns) > allowed && now > atomic_load(&ex->base.started_ns);
+                       now - atomic_load(&ex->base.started_ns) > allowed &&
+                       now > atomic_load(&ex->base.started_ns);
         if (overdue && exchange_expire(&ex->base)) {
             log_warn("http", "%.*s %.*s %.*s: no answer by the deadline, the script is inside C code",
                      STR_ARG(ex->base.request.id), STR_ARG(method_names[ex->base.request.method]),
@@ -117,7 +118,8 @@ static void on_more(uv_idle_t *idle)
 
 void io_loop_flush(struct io_loop *loop)
 {
-    if (!uv_is_active((uv_handle_t *)&loop->more) && stream_hub_flush(loop->hub, FLUSH_SLICE) && !loop->stopping)
+    if (!uv_is_active((uv_handle_t *)&loop->more) && stream_hub_flush(loop->hub, FLUSH_SLICE) &&
+        !loop->stopping)
         uv_idle_start(&loop->more, on_more);
 }
 
@@ -264,7 +266,8 @@ void io_loop_destroy(struct io_loop *loop)
         /* After a run nothing is left to close; this is for a loop that was not started. */
         uv_walk(&loop->uv, close_handle, NULL);
         (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
-        if (uv_loop_close(&loop->uv) != 0 || !list_empty(&loop->connections) || !list_empty(&loop->outstanding))
+        if (uv_loop_close(&loop->uv) != 0 || !list_empty(&loop->connections) ||
+            !list_empty(&loop->outstanding))
             abort(); /* a handle, a connection or an exchange outlived its loop */
     }
     stream_hub_free(loop->hub);

@@ -1,5 +1,6 @@
 /*
- * io_loop.h - one I/O loop: a libuv loop on a thread of its own, with its connections, its streams and its inbox.
+ * io_loop.h - one I/O loop: a libuv loop on a thread of its own, with its connections, its streams and its
+ * inbox.
  *
  * Private to http/. Everything here belongs to the loop's thread, but for the inbox and the counters.
  */
@@ -14,8 +15,8 @@
 
 struct h1;
 
-/* Why a connection is closed when it stays as it is for too long. Each kind lasts the same for all, so that a list in
- * order of arrival is in order of expiry. */
+/* Why a connection is closed when it stays as it is for too long. Each kind lasts the same for all, so that a
+ * list in order of arrival is in order of expiry. */
 enum timeout_kind {
     TIMEOUT_HEADER, /* a head is due: from its first byte, and from the connection's start */
     TIMEOUT_BODY,
@@ -49,8 +50,8 @@ struct io_loop {
 
     struct list connections;
     size_t connection_count;
-    size_t refuse_count;      /* connections over the limit, kept just long enough to be told */
-    struct list outstanding;  /* exchanges that are elsewhere, by their h1_exchange */
+    size_t refuse_count;     /* connections over the limit, kept just long enough to be told */
+    struct list outstanding; /* exchanges that are elsewhere, by their h1_exchange */
     struct list timeouts[TIMEOUT_KINDS];
     size_t body_memory;
     uint64_t request_seed;
@@ -63,14 +64,16 @@ struct io_loop {
     char read_buffer[64 * 1024];
 };
 
-/* Makes the loop and its handles, and takes `listen_fd` over. Returns false with *e set; io_loop_destroy cleans up. */
+/* Makes the loop and its handles, and takes `listen_fd` over. Returns false with *e set; io_loop_destroy
+ * cleans up. */
 bool io_loop_init(struct io_loop *loop, struct http_server *server, const struct http_config *config,
                   const struct http_handler *handler, uint64_t position, int listen_fd, struct error *e);
 
 /* Runs until it is asked to stop: the thread's function. */
-void io_loop_run(void *io_loop);
+void io_loop_run(void *arg);
 
-/* After the thread has ended (or never began). Every handle is closed before; a leak of one ends the process. */
+/* After the thread has ended (or never began). Every handle is closed before; a leak of one ends the process.
+ */
 void io_loop_destroy(struct io_loop *loop);
 
 /* Takes what the inbox holds and lets streams send. */

@@ -26,8 +26,9 @@ struct parse {
 void parse_setup(void);
 
 /*
- * Parses a head that the guard accepted with verdict `v`; `head` must stay in place as long as the exchange, and its
- * header names are put in lower case. Returns false with a refusal when http-parser disagrees or memory is short.
+ * Parses a head that the guard accepted with verdict `v`; `head` must stay in place as long as the exchange,
+ * and its header names are put in lower case. Returns false with a refusal when http-parser disagrees or
+ * memory is short.
  */
 bool parse_head(struct parse *p, struct exchange *ex, struct str head, const struct head_verdict *v,
                 struct refusal *why);

@@ -31,8 +31,8 @@ struct stream_hub {
     struct counters *counters;
     struct list dirty;
     /*
-     * Each turn of the wheel visits each stream once and takes half a heartbeat; a stream that sent nothing since the
-     * last visit gets a comment. So sending an event never has to move a stream in a timer.
+     * Each turn of the wheel visits each stream once and takes half a heartbeat; a stream that sent nothing
+     * since the last visit gets a comment. So sending an event never has to move a stream in a timer.
      */
     struct list wheel[WHEEL_SLOTS];
     uint32_t tick;
@@ -115,12 +115,12 @@ static void append_ready(struct stream_hub *hub, struct buf *out, uint64_t posit
     struct str text = position_text(id, &hub->config.generation, position);
     struct buf data = BUF_EMPTY;
 
-    buf_printf(&data, "{\"position\":\"%s\",\"heartbeatMs\":%llu}", id, (unsigned long long)hub->config.heartbeat_ms);
-    (void)sse_append_event(out,
-                           &(struct sse_event){.id = with_id ? text : STR_NONE,
-                                               .name = STR("ready"),
-                                               .data = buf_str(&data)},
-                           NULL);
+    buf_printf(&data, "{\"position\":\"%s\",\"heartbeatMs\":%llu}", id,
+               (unsigned long long)hub->config.heartbeat_ms);
+    (void)sse_append_event(
+        out,
+        &(struct sse_event){.id = with_id ? text : STR_NONE, .name = STR("ready"), .data = buf_str(&data)},
+        NULL);
     out->failed |= data.failed;
     buf_free(&data);
 }
@@ -138,7 +138,8 @@ static void append_resync(struct stream_hub *hub, struct buf *out, const char *r
     counter_add(hub->counters, COUNT_RESYNCS, 1);
 }
 
-/* Sends bytes of the stream's own. Short of memory, the stream stays as it was and tries again when it next can. */
+/* Sends bytes of the stream's own. Short of memory, the stream stays as it was and tries again when it next
+ * can. */
 static bool send_own(struct stream *s, const struct buf *bytes)
 {
     struct frame frame = {buf_str(bytes), NULL};
@@ -277,10 +278,11 @@ static const char *resume(struct stream_hub *hub, struct stream *s, struct str l
 }
 
 /*
- * `ready` names the position that the stream starts from. A client that is to resync keeps its old id until `resync`
- * gives it a new one: cut between the two, it comes back and is told again.
+ * `ready` names the position that the stream starts from. A client that is to resync keeps its old id until
+ * `resync` gives it a new one: cut between the two, it comes back and is told again.
  */
-static void append_opening(struct stream_hub *hub, struct stream *s, struct str last_event_id, struct buf *out)
+static void append_opening(struct stream_hub *hub, struct stream *s, struct str last_event_id,
+                           struct buf *out)
 {
     uint64_t from = event_log_head(hub->log);
     const char *reason = last_event_id.len == 0 ? NULL : resume(hub, s, last_event_id, &from);
@@ -365,9 +367,11 @@ static void end(struct stream *s, struct str comment)
 
 void stream_hub_end_all(struct stream_hub *hub, struct str comment)
 {
+    struct list *node;
+
     for (int i = 0; i < WHEEL_SLOTS; i++)
-        while (!list_empty(&hub->wheel[i]))
-            end(list_entry(hub->wheel[i].next, struct stream, in_wheel), comment);
+        while ((node = list_pop(&hub->wheel[i])) != NULL)
+            end(list_entry(node, struct stream, in_wheel), comment);
 }
 
 /* --- time --- */

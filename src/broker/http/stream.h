@@ -1,9 +1,9 @@
 /*
  * stream.h - event streams of one loop: cursors over the loop's log, and the hub that moves them.
  *
- * A stream costs a fixed number of bytes, whatever its client does. It walks from its cursor to the end of the log and
- * hands frames to its sink; when the sink is full it stops, and when the sink drains it walks on. When the log has
- * dropped what it had yet to see, it says `resync`.
+ * A stream costs a fixed number of bytes, whatever its client does. It walks from its cursor to the end of
+ * the log and hands frames to its sink; when the sink is full it stops, and when the sink drains it walks on.
+ * When the log has dropped what it had yet to see, it says `resync`.
  *
  * The hub runs on one thread and takes the time as an argument.
  */
@@ -62,8 +62,8 @@ struct stream_request {
 };
 
 /*
- * Opens a stream and sends `head`, the reconnection time, `ready`, and what the client has missed. Returns NULL, and
- * sends nothing, when memory is short.
+ * Opens a stream and sends `head`, the reconnection time, `ready`, and what the client has missed. Returns
+ * NULL, and sends nothing, when memory is short.
  */
 struct stream *stream_open(struct stream_hub *hub, const struct stream_request *request, struct sink *sink,
                            struct str head);

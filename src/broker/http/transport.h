@@ -1,8 +1,8 @@
 /*
  * transport.h - bytes to and from one client; the lowest of http's three layers.
  *
- * Plain TCP today. What is above uses only these functions, so that another transport can take their place. At most one
- * write is pending at a time: who got `pending` waits for on_written before writing again.
+ * Plain TCP today. What is above uses only these functions, so that another transport can take their place.
+ * At most one write is pending at a time: who got `pending` waits for on_written before writing again.
  */
 #ifndef PILLAR_HTTP_TRANSPORT_H
 #define PILLAR_HTTP_TRANSPORT_H
@@ -33,20 +33,22 @@ struct transport {
     const struct transport_events *events;
 };
 
-/* Takes a connection from a listener. Returns 0, or a negative libuv error; on_closed is due in both cases. */
+/* Takes a connection from a listener. Returns 0, or a negative libuv error; on_closed is due in both cases.
+ */
 int transport_accept(struct transport *t, uv_loop_t *loop, uv_stream_t *listener,
                      const struct transport_events *events);
 
 void transport_read(struct transport *t);
 void transport_stop_reading(struct transport *t);
 
-/* Writes what the socket takes at once. Returns the number of bytes, 0 when it takes none now, or a negative error. */
+/* Writes what the socket takes at once. Returns the number of bytes, 0 when it takes none now, or a negative
+ * error. */
 ssize_t transport_try_write(struct transport *t, const uv_buf_t *parts, unsigned count);
 
 /*
- * Writes `bytes` when the socket takes them. They stay in place until release(owner) is called, which happens exactly
- * once, at the latest before on_closed, and before on_written. Returns false, and releases at once, when memory is
- * short.
+ * Writes `bytes` when the socket takes them. They stay in place until release(owner) is called, which happens
+ * exactly once, at the latest before on_closed, and before on_written. Returns false, and releases at once,
+ * when memory is short.
  */
 bool transport_write_later(struct transport *t, struct str bytes, void (*release)(void *owner), void *owner);
 

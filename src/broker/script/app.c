@@ -13,12 +13,18 @@ struct load {
     struct app *app;
 };
 
+static _Noreturn void raise_no_memory(lua_State *L)
+{
+    luaL_error(L, "out of memory");
+    abort(); /* luaL_error does not return, but does not say so to the compiler */
+}
+
 static struct str copy(lua_State *L, struct app *app, struct str s)
 {
     struct str kept = arena_copy(&app->arena, s);
 
     if (kept.ptr == NULL)
-        luaL_error(L, "out of memory");
+        raise_no_memory(L);
     return kept;
 }
 
@@ -27,7 +33,7 @@ static void *reserve(lua_State *L, struct app *app, size_t count, size_t size)
     void *memory = arena_alloc(&app->arena, (count + 1) * size);
 
     if (memory == NULL)
-        luaL_error(L, "out of memory");
+        raise_no_memory(L);
     return memory;
 }
 
@@ -203,7 +209,8 @@ struct app *app_load(struct script_state *state, const char *path, struct error 
     if (!script_state_call(state, load_in_lua, &(struct load){path, app}))
         report(state, &why);
     else if (state->trip != TRIP_NONE)
-        (void)error_set(&why, "script", "%s: the script ran into its memory limit or deadline while it was loaded", path);
+        (void)error_set(&why, "script",
+                        "%s: the script ran into its memory limit or deadline while it was loaded", path);
     else if (app_build_routes(app, &why))
         return app;
     if (e != NULL)

@@ -1,7 +1,7 @@
 /*
- * app.h - what a script defines, read out of Lua once and immutable from then on: routes, entities, mounts, migrations,
- * settings. Loops route by it without touching Lua; each worker has loaded the same script and knows a route by its
- * number.
+ * app.h - what a script defines, read out of Lua once and immutable from then on: routes, entities, mounts,
+ * migrations, settings. Loops route by it without touching Lua; each worker has loaded the same script and
+ * knows a route by its number.
  */
 #ifndef PILLAR_SCRIPT_APP_H
 #define PILLAR_SCRIPT_APP_H
@@ -52,8 +52,8 @@ struct app {
 };
 
 /*
- * Runs the script at `path` in a fresh state and reads what it defines. Failure: NULL with "script" and a message that
- * begins with file and line where Lua knows them.
+ * Runs the script at `path` in a fresh state and reads what it defines. Failure: NULL with "script" and a
+ * message that begins with file and line where Lua knows them.
  */
 struct app *app_load(struct script_state *state, const char *path, struct error *e);
 
@@ -70,9 +70,9 @@ bool app_has_entity(const struct app *app, struct str name);
 enum route_match { ROUTE_FOUND, ROUTE_NOT_FOUND, ROUTE_WRONG_METHOD };
 
 /*
- * Finds the route for a request and fills its params, in the exchange's arena. Literal segments go before parameters,
- * and those before a rest. HEAD finds GET's route. ROUTE_WRONG_METHOD: *allowed has the bit 1 << method of each that
- * would do.
+ * Finds the route for a request and fills its params, in the exchange's arena. Literal segments go before
+ * parameters, and those before a rest. HEAD finds GET's route. ROUTE_WRONG_METHOD: *allowed has the bit 1 <<
+ * method of each that would do.
  */
 enum route_match app_route(const struct app *app, struct exchange *ex, size_t *route, unsigned *allowed);
 

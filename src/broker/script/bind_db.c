@@ -1,6 +1,6 @@
 /*
- * db: SQL for handlers. Rows are tables whose metatable knows the statement's columns, so that a NULL, which is nil in
- * Lua, is null in JSON. What goes wrong is raised as a failure with the database's code.
+ * db: SQL for handlers. Rows are tables whose metatable knows the statement's columns, so that a NULL, which
+ * is nil in Lua, is null in JSON. What goes wrong is raised as a failure with the database's code.
  */
 #include <lauxlib.h>
 #include <stdio.h>
@@ -101,10 +101,11 @@ static void bind_one(lua_State *L, struct db_statement *s, int parameter, int in
     if (!to_value(L, index, &v)) {
         db_finish(s);
         if (name != NULL)
-            luaL_error(L, "the value for :%s is a %s; SQL takes strings, numbers, booleans, nil and pillar.blob", name,
-                       luaL_typename(L, index));
-        luaL_error(L, "value %d is a %s; SQL takes strings, numbers, booleans, nil and pillar.blob", parameter,
-                   luaL_typename(L, index));
+            luaL_error(L,
+                       "the value for :%s is a %s; SQL takes strings, numbers, booleans, nil and pillar.blob",
+                       name, luaL_typename(L, index));
+        luaL_error(L, "value %d is a %s; SQL takes strings, numbers, booleans, nil and pillar.blob",
+                   parameter, luaL_typename(L, index));
     }
     if (!db_bind(s, parameter, &v, &e))
         (void)raise(L, s, &e);
@@ -206,7 +207,8 @@ static void limit_row_types(lua_State *L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &key_row_type_count);
 }
 
-/* Pushes the metatable for rows of the statement whose text is at index 2: the columns' names are its elements. */
+/* Pushes the metatable for rows of the statement whose text is at index 2: the columns' names are its
+ * elements. */
 static void push_row_type(lua_State *L, const struct db_statement *s)
 {
     lua_Integer version = (lua_Integer)db_statement_version(s);
@@ -270,8 +272,8 @@ static enum db_step step(lua_State *L, struct db_statement *s)
 }
 
 /*
- * Building rows may raise for want of memory while the statement is in the middle of its run: whoever ends the handler
- * calls db_finish_all.
+ * Building rows may raise for want of memory while the statement is in the middle of its run: whoever ends
+ * the handler calls db_finish_all.
  */
 static int db_row(lua_State *L)
 {
@@ -431,10 +433,15 @@ void bind_db_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"row", db_row},       {"rows", db_rows}, {"value", db_value_},
                                        {"values", db_values}, {"exec", db_exec}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {
-        {"savepoint", savepoint}, {"release", release},   {"rollback_to", rollback_to}, {"in_transaction", in_transaction},
-        {"begin", begin},         {"commit", commit},     {"rollback", rollback},       {"blob", make_blob},
-        {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"savepoint", savepoint},
+                                         {"release", release},
+                                         {"rollback_to", rollback_to},
+                                         {"in_transaction", in_transaction},
+                                         {"begin", begin},
+                                         {"commit", commit},
+                                         {"rollback", rollback},
+                                         {"blob", make_blob},
+                                         {NULL, NULL}};
 
     luaL_setfuncs(L, functions, 0);
     luaL_newmetatable(L, blob_type);

@@ -16,12 +16,22 @@ static const char key_entities;
 static const char key_everyone;
 
 /* The fields of an event, and where each lies on the stack of emit. */
-enum { FIELD_ENTITY = 2, FIELD_ACTION, FIELD_TARGETS, FIELD_SESSION, FIELD_USER, FIELD_ENTITY_ID, FIELD_PROJECT_ID, FIELD_DATA, FIELD_LAST = FIELD_DATA };
+enum {
+    FIELD_ENTITY = 2,
+    FIELD_ACTION,
+    FIELD_TARGETS,
+    FIELD_SESSION,
+    FIELD_USER,
+    FIELD_ENTITY_ID,
+    FIELD_PROJECT_ID,
+    FIELD_DATA,
+    FIELD_LAST = FIELD_DATA
+};
 
-static const char *const field_names[] = {[FIELD_ENTITY] = "entity",       [FIELD_ACTION] = "action",
-                                          [FIELD_TARGETS] = "targetUserIds", [FIELD_SESSION] = "sessionId",
-                                          [FIELD_USER] = "userId",         [FIELD_ENTITY_ID] = "entityId",
-                                          [FIELD_PROJECT_ID] = "projectId", [FIELD_DATA] = "data"};
+static const char *const field_names[] = {
+    [FIELD_ENTITY] = "entity",        [FIELD_ACTION] = "action", [FIELD_TARGETS] = "targetUserIds",
+    [FIELD_SESSION] = "sessionId",    [FIELD_USER] = "userId",   [FIELD_ENTITY_ID] = "entityId",
+    [FIELD_PROJECT_ID] = "projectId", [FIELD_DATA] = "data"};
 
 /* An error that names the field, raised as a failure, so that POST /api/emit can answer it with 400. */
 static int refuse(lua_State *L, const char *field, const char *problem)
@@ -99,8 +109,9 @@ static struct str id_field(lua_State *L, int place, struct str fallback, bool ma
     if (may_be_false && lua_isboolean(L, place) && !lua_toboolean(L, place))
         return STR_NONE;
     if (!id_at(L, place, &id))
-        (void)refuse(L, field_names[place], may_be_false ? "must be a string, an integer or false"
-                                                         : "must be a string or an integer");
+        (void)refuse(L, field_names[place],
+                     may_be_false ? "must be a string, an integer or false"
+                                  : "must be a string or an integer");
     return id;
 }
 
@@ -110,7 +121,8 @@ static void check_declared(lua_State *L, struct str entity)
     lua_pushlstring(L, entity.len == 0 ? "" : entity.ptr, entity.len);
     if (entity.len > 0 && lua_rawget(L, -2) != LUA_TBOOLEAN) {
         struct error e;
-        (void)error_field(&e, "entity", "the entity '%.*s' is not declared; declare it with app:entity", STR_ARG(entity));
+        (void)error_field(&e, "entity", "the entity '%.*s' is not declared; declare it with app:entity",
+                          STR_ARG(entity));
         (void)failure_raise(L, &e);
     }
     lua_pop(L, 2);
@@ -125,8 +137,8 @@ static bool is_everyone(lua_State *L, int index)
 }
 
 /*
- * Reads targetUserIds into memory that Lua owns. The strings stay alive in the list, or in the copy of the list that is
- * left on the stack, where integers became strings.
+ * Reads targetUserIds into memory that Lua owns. The strings stay alive in the list, or in the copy of the
+ * list that is left on the stack, where integers became strings.
  */
 static void read_targets(lua_State *L, const struct job *job, struct event_fields *f)
 {
@@ -177,13 +189,15 @@ static struct job *emitting_job(lua_State *L)
     else if (!job->in_transaction && job->access == JOB_FREE)
         luaL_error(L, "emit_sync_event in a route with transaction = false works inside db:transaction only");
     else if (!job->in_transaction)
-        luaL_error(L, "emit_sync_event works in handlers that may write, not in a GET and not in authenticate");
+        luaL_error(L,
+                   "emit_sync_event works in handlers that may write, not in a GET and not in authenticate");
     else if (worker_event_count(job->worker) - job->first_event >= job->limits->events)
         luaL_error(L, "the handler emits more than %d events", (int)job->limits->events);
     return job;
 }
 
-/* emit(event, defaults): with `defaults`, userId and sessionId are the request's unless the event names others. */
+/* emit(event, defaults): with `defaults`, userId and sessionId are the request's unless the event names
+ * others. */
 static int emit(lua_State *L)
 {
     struct job *job = emitting_job(L);
@@ -234,7 +248,8 @@ static int everyone_to_string(lua_State *L)
 
 void bind_emit_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"emit", emit}, {"declare_entities", declare_entities}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"emit", emit}, {"declare_entities", declare_entities}, {NULL, NULL}};
 
     luaL_setfuncs(L, functions, 0);
     lua_newtable(L);

@@ -1,13 +1,13 @@
 /*
  * pillar.json's work: lua-cjson parses and prints, and what it would lose is carried around it.
  *
- * Decoding: json_scan refuses what is not strict JSON and rewrites empty lists and large integers as strings that begin
- * with a marker, drawn at random for each state. After lua-cjson has parsed, a walk turns those back, turns integral
- * floats into integers, and marks lists as lists.
+ * Decoding: json_scan refuses what is not strict JSON and rewrites empty lists and large integers as strings
+ * that begin with a marker, drawn at random for each state. After lua-cjson has parsed, a walk turns those
+ * back, turns integral floats into integers, and marks lists as lists.
  *
- * Encoding: a walk checks everything and finds what lua-cjson would print wrongly (empty lists, integers and floats of
- * more than 14 digits, the NULL columns of rows); only a table with such a thing in it is copied, with marked strings in
- * their place, which are unquoted in the text.
+ * Encoding: a walk checks everything and finds what lua-cjson would print wrongly (empty lists, integers and
+ * floats of more than 14 digits, the NULL columns of rows); only a table with such a thing in it is copied,
+ * with marked strings in their place, which are unquoted in the text.
  */
 #include <lauxlib.h>
 #include <math.h>
@@ -161,11 +161,9 @@ static bool replace_number(lua_State *L, int index, const struct place *p)
     return true;
 }
 
-/* Puts a shallow copy of the table at `index` on the stack, unless `copy` says that it is there. Returns its index. */
-static int ensure_copy(lua_State *L, int index, int copy)
+/* Pushes a shallow copy of the table at `index`. */
+static void push_copy(lua_State *L, int index)
 {
-    if (copy != 0)
-        return copy;
     lua_newtable(L);
     lua_pushnil(L);
     while (lua_next(L, index) != 0) {
@@ -173,7 +171,6 @@ static int ensure_copy(lua_State *L, int index, int copy)
         lua_insert(L, -2);
         lua_rawset(L, -4);
     }
-    return lua_gettop(L);
 }
 
 static struct place place_of_key(lua_State *L, int key, const struct place *above)
@@ -205,7 +202,7 @@ static int add_null_columns(lua_State *L, int index, int copy)
         if (lua_rawget(L, index) == LUA_TNIL) {
             lua_pop(L, 1);
             if (copy == 0) {
-                copy = ensure_copy(L, index, 0);
+                push_copy(L, index);
                 lua_insert(L, type); /* below the type and the name */
                 copy = type;
                 type++;
@@ -241,7 +238,7 @@ static bool replace_table(lua_State *L, int index, const struct place *p, int de
         if (replace(L, value, &here, depth + 1)) {
             /* key, value, replacement -> copy below the key */
             if (copy == 0) {
-                copy = ensure_copy(L, index, 0);
+                push_copy(L, index);
                 lua_insert(L, value - 1);
                 copy = value - 1;
                 value++;
@@ -255,7 +252,8 @@ static bool replace_table(lua_State *L, int index, const struct place *p, int de
     return add_null_columns(L, index, copy) != 0;
 }
 
-/* Checks the value at `index` (absolute). If lua-cjson would print it wrongly, pushes what to print instead. */
+/* Checks the value at `index` (absolute). If lua-cjson would print it wrongly, pushes what to print instead.
+ */
 static bool replace(lua_State *L, int index, const struct place *p, int depth)
 {
     switch (lua_type(L, index)) {
@@ -386,7 +384,8 @@ static void restore_table(lua_State *L, int index)
 
 static int json_decode(lua_State *L)
 {
-    struct buf *rewritten = &script_state_of(L)->scratch; /* the state's, so that an error raised here leaks nothing */
+    struct buf *rewritten =
+        &script_state_of(L)->scratch; /* the state's, so that an error raised here leaks nothing */
     struct error e;
 
     luaL_checktype(L, 1, LUA_TSTRING);

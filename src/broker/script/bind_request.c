@@ -1,9 +1,9 @@
 /*
- * The request as a handler sees it: a table whose common fields are there at once, and whose headers, query, cookies
- * and body are made when they are first asked for.
+ * The request as a handler sees it: a table whose common fields are there at once, and whose headers, query,
+ * cookies and body are made when they are first asked for.
  *
- * The exchange is gone once the handler has returned, but a script may have kept the request. So the table holds a box,
- * and the box is emptied.
+ * The exchange is gone once the handler has returned, but a script may have kept the request. So the table
+ * holds a box, and the box is emptied.
  */
 #include <lauxlib.h>
 

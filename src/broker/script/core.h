@@ -1,5 +1,6 @@
 /*
- * core.h - the C side of the script library, the module "pillar.core". lua/pillar/ builds on it; scripts do not use it.
+ * core.h - the C side of the script library, the module "pillar.core". lua/pillar/ builds on it; scripts do
+ * not use it.
  *
  * One file for each part; each adds its functions to the table on the stack's top.
  */
@@ -27,8 +28,8 @@ void json_push_encoded(lua_State *L, int index);
 /* The metatable of lists, which stay lists in JSON when they are empty. */
 void json_set_list(lua_State *L, int index);
 
-/* Marks the metatable on the stack's top as that of a row: columns that are nil are null in JSON. The columns' names
- * are its elements 1..n. */
+/* Marks the metatable on the stack's top as that of a row: columns that are nil are null in JSON. The
+ * columns' names are its elements 1..n. */
 void json_mark_row_type(lua_State *L);
 
 /* True for what stands for JSON's null and SQL's NULL. */

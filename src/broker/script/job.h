@@ -40,11 +40,11 @@ struct job {
     struct exchange *ex; /* NULL when no request is behind it */
     const struct script_limits *limits;
     enum job_access access;
-    bool in_transaction;       /* events and writes are allowed */
-    bool holds_lock;           /* JOB_FREE inside db:transaction: the process's write lock is ours */
-    size_t first_event;        /* of the worker's list: those before belong to other handlers of the batch */
-    struct str user_id;        /* who authenticate said it is; in the exchange's arena */
-    struct str session_id;     /* the request's; borrowed */
+    bool in_transaction;   /* events and writes are allowed */
+    bool holds_lock;       /* JOB_FREE inside db:transaction: the process's write lock is ours */
+    size_t first_event;    /* of the worker's list: those before belong to other handlers of the batch */
+    struct str user_id;    /* who authenticate said it is; in the exchange's arena */
+    struct str session_id; /* the request's; borrowed */
     uint64_t deadline_ns;
 };
 

@@ -1,8 +1,9 @@
 /*
  * pool.h - the request queue and the threads that run script workers.
  *
- * The queue is one of the four places where threads meet. It has two lanes: mutations go to the one writer, everything
- * else to whichever reader is free, so that a slow or stuck handler holds up one reader and nobody's stream.
+ * The queue is one of the four places where threads meet. It has two lanes: mutations go to the one writer,
+ * everything else to whichever reader is free, so that a slow or stuck handler holds up one reader and
+ * nobody's stream.
  */
 #ifndef PILLAR_SCRIPT_POOL_H
 #define PILLAR_SCRIPT_POOL_H
@@ -13,10 +14,10 @@ struct pool;
 
 struct pool_config {
     struct worker_config worker;
-    unsigned readers;      /* at least 1 */
-    size_t queue_max;      /* exchanges waiting in a lane */
-    size_t batch_max;      /* handlers that share a commit */
-    uint64_t batch_ms;     /* no further handler joins a batch that is older */
+    unsigned readers;  /* at least 1 */
+    size_t queue_max;  /* exchanges waiting in a lane */
+    size_t batch_max;  /* handlers that share a commit */
+    uint64_t batch_ms; /* no further handler joins a batch that is older */
 };
 
 /* Makes the workers; they load the script. config's strings, app and journal outlive the pool. */
@@ -26,7 +27,8 @@ struct pool *pool_create(const struct pool_config *config, const struct app *app
 /* Starts the threads. Failure: false with "thread"; the pool can still be stopped and freed. */
 bool pool_start(struct pool *pool, struct error *e);
 
-/* Hands an exchange to the lane it belongs to. Returns false, and leaves it to the caller, when the lane is full. */
+/* Hands an exchange to the lane it belongs to. Returns false, and leaves it to the caller, when the lane is
+ * full. */
 bool pool_submit(struct pool *pool, struct exchange *ex);
 
 /* Exchanges waiting in both lanes. */

@@ -1,13 +1,13 @@
 /*
- * The tree of routes: one level a path segment. At each level a literal goes before a parameter, and that before a rest;
- * a branch that leads nowhere is left again, so /a/:x/c is found even though /a/b exists.
+ * The tree of routes: one level a path segment. At each level a literal goes before a parameter, and that
+ * before a rest; a branch that leads nowhere is left again, so /a/:x/c is found even though /a/b exists.
  */
 #include <string.h>
 
 #include "script/app.h"
 
 struct route_node {
-    struct str literal; /* what the segment must be; unused for a parameter */
+    struct str literal;      /* what the segment must be; unused for a parameter */
     struct route_node *next; /* the next sibling among the literals */
     struct route_node *literals;
     struct route_node *parameter;
@@ -52,9 +52,9 @@ static bool take_place(const struct app *app, size_t *place, size_t number, stru
         return true;
     }
     const struct route *first = &app->routes[*place - 1];
-    return error_set(e, "script", "%.*s: the route %.*s %.*s is the same as %.*s, defined at %.*s", STR_ARG(r->source),
-                     STR_ARG(method_names[r->method]), STR_ARG(r->pattern), STR_ARG(first->pattern),
-                     STR_ARG(first->source));
+    return error_set(e, "script", "%.*s: the route %.*s %.*s is the same as %.*s, defined at %.*s",
+                     STR_ARG(r->source), STR_ARG(method_names[r->method]), STR_ARG(r->pattern),
+                     STR_ARG(first->pattern), STR_ARG(first->source));
 }
 
 static bool add_route(struct app *app, size_t number, struct error *e)

@@ -15,8 +15,8 @@ enum { INSTRUCTIONS = 1000 };
 /* --- memory --- */
 
 /*
- * A refused allocation makes Lua collect garbage and ask once more. So the limit counts as passed when something else
- * than the same request again comes next, or the same request is refused again.
+ * A refused allocation makes Lua collect garbage and ask once more. So the limit counts as passed when
+ * something else than the same request again comes next, or the same request is refused again.
  */
 static void *allocate(void *context, void *block, size_t old_size, size_t new_size)
 {
@@ -61,7 +61,8 @@ static void on_count(lua_State *L, lua_Debug *where)
     (void)where;
     if (!script_state_must_stop(s))
         return;
-    /* From here on every instruction of this coroutine ends up here, so that a pcall catches the error in vain. */
+    /* From here on every instruction of this coroutine ends up here, so that a pcall catches the error in
+     * vain. */
     lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
     luaL_error(L, s->trip == TRIP_MEMORY ? "the memory limit of the script was passed"
                                          : "the handler ran past its deadline");

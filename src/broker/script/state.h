@@ -1,8 +1,9 @@
 /*
- * state.h - a lua_State with limits: memory, running time, and what of the standard library a server can bear.
+ * state.h - a lua_State with limits: memory, running time, and what of the standard library a server can
+ * bear.
  *
- * One thread owns a state. A limit that is passed raises a Lua error that no pcall can swallow: from then on every
- * instruction raises it again, until the call gate has been left.
+ * One thread owns a state. A limit that is passed raises a Lua error that no pcall can swallow: from then on
+ * every instruction raises it again, until the call gate has been left.
  */
 #ifndef PILLAR_SCRIPT_STATE_H
 #define PILLAR_SCRIPT_STATE_H
@@ -22,7 +23,7 @@ struct script_state {
     lua_State *L; /* owned */
     size_t memory_used;
     size_t memory_limit;
-    size_t denied; /* the size that was last refused, while it may still be asked for again */
+    size_t denied;        /* the size that was last refused, while it may still be asked for again */
     uint64_t deadline_ns; /* monotonic; 0: none */
     enum script_trip trip;
     struct buf traceback; /* of the last error that was not an expected one */
@@ -33,8 +34,8 @@ struct script_state {
 
 /*
  * Makes a state with the standard library, less what would end the process or get around the limits (os.exit,
- * debug.sethook and most of debug, binary chunks). `script_dir` and `library_dir` are where `require` looks first.
- * NULL with "out_of_memory" or "script".
+ * debug.sethook and most of debug, binary chunks). `script_dir` and `library_dir` are where `require` looks
+ * first. NULL with "out_of_memory" or "script".
  */
 struct script_state *script_state_create(size_t memory_limit, const char *script_dir, const char *library_dir,
                                          struct error *e);
@@ -51,10 +52,10 @@ void script_state_arm(struct script_state *s, uint64_t deadline_ns);
 bool script_state_must_stop(void *state);
 
 /*
- * The one gate into Lua: runs `function`, a C function that gets `argument` as a light userdata, in protected mode.
- * Everything that can raise, pushing included, happens inside of it. Returns true when it returned. Otherwise the error
- * value is on the stack's top (the stack is as before but for it), and s->traceback holds what to log, empty for an
- * expected failure (see failure.h). The caller pops the value.
+ * The one gate into Lua: runs `function`, a C function that gets `argument` as a light userdata, in protected
+ * mode. Everything that can raise, pushing included, happens inside of it. Returns true when it returned.
+ * Otherwise the error value is on the stack's top (the stack is as before but for it), and s->traceback holds
+ * what to log, empty for an expected failure (see failure.h). The caller pops the value.
  */
 bool script_state_call(struct script_state *s, lua_CFunction function, void *argument);
 

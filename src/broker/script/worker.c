@@ -27,7 +27,8 @@ struct worker {
 
 /* --- life --- */
 
-static struct script_state *load_script(const struct worker_config *config, const struct app *app, struct error *e)
+static struct script_state *load_script(const struct worker_config *config, const struct app *app,
+                                        struct error *e)
 {
     struct script_state *state =
         script_state_create(config->memory_limit, config->script_dir, config->library_dir, e);
@@ -46,8 +47,8 @@ static struct script_state *load_script(const struct worker_config *config, cons
     return NULL;
 }
 
-struct worker *worker_create(const struct worker_config *config, const struct app *app, struct journal *journal,
-                             struct error *e)
+struct worker *worker_create(const struct worker_config *config, const struct app *app,
+                             struct journal *journal, struct error *e)
 {
     struct worker *w = aligned_alloc(_Alignof(struct worker), sizeof *w);
 
@@ -176,7 +177,8 @@ static int call_runtime(lua_State *L, const char *name, int runtime, int request
     return first;
 }
 
-/* Who asks, with reading rights only, and then the route's handler. A stream is opened by the loop, once it knows who. */
+/* Who asks, with reading rights only, and then the route's handler. A stream is opened by the loop, once it
+ * knows who. */
 static int run_in_lua(lua_State *L)
 {
     struct job *job = lua_touserdata(L, 1);
@@ -427,7 +429,8 @@ static void undo(struct worker *w, const struct job *job)
     db_finish_all(w->db);
     if (db_rollback_to(w->db, &e))
         return;
-    /* SQLite may have rolled the whole transaction back by itself (disk full, I/O error): then nobody's part stands. */
+    /* SQLite may have rolled the whole transaction back by itself (disk full, I/O error): then nobody's part
+     * stands. */
     log_error("db", "cannot roll a handler back: %s", e.message);
     w->batch_open = false;
 }
@@ -439,7 +442,8 @@ static bool keep(struct worker *w, struct exchange *ex)
     if (w->db == NULL || db_release(w->db, &e))
         return true;
     log_warn("db", "%.*s: %s", STR_ARG(ex->request.id), e.message);
-    response_set_error(ex, 409, e.code, "it refers to something that does not exist, or is still referred to", "");
+    response_set_error(ex, 409, e.code, "it refers to something that does not exist, or is still referred to",
+                       "");
     return false;
 }
 

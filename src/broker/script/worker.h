@@ -1,8 +1,9 @@
 /*
- * worker.h - one script worker: a Lua state, a database connection, and the transaction-and-events core around handlers.
+ * worker.h - one script worker: a Lua state, a database connection, and the transaction-and-events core
+ * around handlers.
  *
- * A worker is used by one thread. It does not know queues or sockets: it is given exchanges, runs them, and hands each
- * to its `complete`. The pool runs workers on threads; a test may run one directly.
+ * A worker is used by one thread. It does not know queues or sockets: it is given exchanges, runs them, and
+ * hands each to its `complete`. The pool runs workers on threads; a test may run one directly.
  */
 #ifndef PILLAR_SCRIPT_WORKER_H
 #define PILLAR_SCRIPT_WORKER_H
@@ -15,10 +16,10 @@
 struct worker;
 
 struct worker_config {
-    const char *script;      /* the path */
+    const char *script; /* the path */
     const char *script_dir;
     const char *library_dir;
-    const char *database;    /* NULL: none */
+    const char *database; /* NULL: none */
     size_t memory_limit;
     uint64_t deadline_ms;
     bool dev; /* error answers tell what went wrong */
@@ -26,11 +27,11 @@ struct worker_config {
 };
 
 /*
- * Loads the script and opens the database. `app` is what the others run: a script that defines something else now is
- * refused. config, app and journal outlive the worker. Failure: NULL.
+ * Loads the script and opens the database. `app` is what the others run: a script that defines something else
+ * now is refused. config, app and journal outlive the worker. Failure: NULL.
  */
-struct worker *worker_create(const struct worker_config *config, const struct app *app, struct journal *journal,
-                             struct error *e);
+struct worker *worker_create(const struct worker_config *config, const struct app *app,
+                             struct journal *journal, struct error *e);
 /* Accepts NULL. */
 void worker_free(struct worker *w);
 
@@ -39,10 +40,12 @@ void worker_run_reader(struct worker *w, struct exchange *ex);
 
 /* --- the writer: many handlers, one commit --- */
 
-/* Takes the write lock and begins a transaction. When that fails, every exchange of the batch is answered with 503. */
+/* Takes the write lock and begins a transaction. When that fails, every exchange of the batch is answered
+ * with 503. */
 void worker_begin_batch(struct worker *w);
 
-/* Runs a handler, or adds the events of an emission, inside the batch. The exchange is held until worker_end_batch. */
+/* Runs a handler, or adds the events of an emission, inside the batch. The exchange is held until
+ * worker_end_batch. */
 void worker_run_writer(struct worker *w, struct exchange *ex);
 
 /* Commits, publishes, releases the lock, and only then completes the exchanges. */

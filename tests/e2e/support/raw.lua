@@ -1,6 +1,7 @@
 --- Bytes as they are: sends exactly what a test says, in pieces if need be, and takes every answer to it apart.
 
 local Socket = require "support.socket"
+local close = require "support.closing"
 local http = require "support.http"
 local uv = require "luv"
 local wait = require "support.wait"
@@ -18,8 +19,9 @@ function raw.send(socket, bytes, size)
   end
 end
 
---- Sends bytes on a connection of their own and waits until the broker closes it, which it must say that it does.
---- options: size (of the pieces), methods, finish (send FIN behind the bytes).
+--- Sends bytes on a connection of their own and waits until the broker closes it. options: size (of the pieces),
+--- methods, finish (send FIN behind the bytes), count: how many responses come before the broker says that it closes;
+--- 1 if it is not given.
 ---@return Response[]
 function raw.talk(port, bytes, options)
   options = options or {}
@@ -28,20 +30,25 @@ function raw.talk(port, bytes, options)
   if options.finish then
     socket:finish_sending()
   end
-  local responses, last = {}, nil
+  local responses, problem = {}, nil
   wait.until_true("the connection to close", function()
-    -- What stays open once it has answered would be waited for in vain.
-    if last and not options.finish and last.headers["connection"] ~= "close" then
-      error(("status %d, and the connection stays open: %s"):format(last.status, last.body), 0)
+    local response = http.take_response(socket, (options.methods or {})[#responses + 1] or "GET")
+    while response do
+      responses[#responses + 1] = response
+      if #responses >= (options.count or 1) and response.headers["connection"] ~= "close" and not options.finish then
+        problem = ("status %d, and the connection stays open: %s"):format(response.status, response.body)
+      end
+      response = http.take_response(socket, (options.methods or {})[#responses + 1] or "GET")
     end
-    last = http.take_response(socket, (options.methods or {})[#responses + 1] or "GET")
-    responses[#responses + 1] = last
-    return socket.closed and not last
+    return problem or socket.closed
   end)
-  local failed, rest = socket.failed, socket.received
+  problem = problem or socket.failed
+  if not problem and socket.received ~= "" then
+    problem = ("not a response: %q"):format(socket.received)
+  end
   socket:close()
-  if failed or rest ~= "" then
-    error(("%s; not a response: %q"):format(failed or "closed", rest), 2)
+  if problem then
+    error(problem, 2)
   end
   return responses
 end
@@ -77,9 +84,18 @@ end
 
 --- Waits until a figure of GET /metrics is `value`; the connection that asks counts as one of pillar_connections.
 function raw.wait_metric(broker, name, value)
-  wait.until_true(("pillar_%s to be %d"):format(name, value), function()
-    return broker:metric(name) == value
+  local timer, due = uv.new_timer(), true
+  timer:start(0, 5, function() due = true end)
+  local ok, problem = pcall(wait.until_true, ("pillar_%s to be %d"):format(name, value), function()
+    if due then
+      due = false
+      return broker:metric(name) == value
+    end
   end)
+  close(timer)
+  if not ok then
+    error(problem, 2)
+  end
 end
 
 return raw

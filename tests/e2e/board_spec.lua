@@ -290,6 +290,11 @@ describe("the task board's answers", function()
     assert.equal(401, b.broker:request("GET", "/api/me", { headers = { Cookie = pair } }).status)
   end)
 
+  it("believe a name in X-Demo-User", function()
+    assert.equal("grace", b.broker:request("GET", "/api/me", { headers = { ["X-Demo-User"] = "grace" } }):json().id)
+    assert.equal(401, b.broker:request("GET", "/api/me", { headers = { ["X-Demo-User"] = "mallory" } }).status)
+  end)
+
   it("serve the page", function()
     local page = b.broker:request("GET", "/")
     assert.equal(200, page.status)

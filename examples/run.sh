@@ -1,0 +1,12 @@
+#!/bin/sh
+# Builds Pillar, installing what is missing, and runs the task board. Arguments go to the broker:
+#   examples/run.sh --listen 127.0.0.1:9000
+set -eu
+cd "$(dirname "$0")/.."
+
+sh cmake/install-packages.sh run build
+cmake -B build -DPILLAR_TESTS=OFF >/dev/null
+cmake --build build --parallel "$(nproc)" >build/build.log 2>&1 || { cat build/build.log; exit 1; }
+
+echo "Open the address below in two windows, and sign in as two people."
+exec build/pillar run examples/pillar/app.lua --database sqlite:build/task-board.db "$@"

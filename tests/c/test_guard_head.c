@@ -18,7 +18,7 @@ struct judged {
 
 static struct judged judge_in(struct pieces p, struct str text)
 {
-    struct judged j = {NULL, 0, {{0}}};
+    struct judged j = {.bytes = NULL};
     struct head_scan scan = {0};
 
     for (size_t have = 0; have < text.len;) {

@@ -268,8 +268,8 @@ describe("a request", function()
     end)
 
     for _, kind in ipairs {
-      "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "text/json", "application/x+jsonx", "json",
-      "",
+      "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "text/json", "application/x+jsonx",
+      "json", "",
     } do
       it(("that is not JSON, when a handler wants JSON: %q"):format(kind), function()
         local response = ask(post("/json", "[1]", "Content-Type: " .. kind))

@@ -66,6 +66,41 @@ function raw.read(socket, count, methods)
   return responses
 end
 
+--- Sends `bytes` one by one, one every `interval` milliseconds, until they are sent or the other side closes.
+function raw.drip(socket, bytes, interval)
+  local timer, at = uv.new_timer(), 0
+  timer:start(interval, interval, function()
+    at = at + 1
+    if at > #bytes or socket.closed or socket.handle:is_closing() then
+      close(timer)
+    else
+      socket:send(bytes:sub(at, at))
+    end
+  end)
+end
+
+--- Takes `amount` bytes every `interval` milliseconds, and keeps none of them: socket.taken counts them.
+function raw.sip(socket, amount, interval)
+  local timer, left = uv.new_timer(), 0
+  socket.taken = #socket.received
+  socket.received = ""
+  socket:pause()
+  socket.on_data = function()
+    left, socket.taken = left - #socket.received, socket.taken + #socket.received
+    socket.received = ""
+    if left <= 0 then
+      socket:pause()
+    end
+  end
+  timer:start(interval, interval, function()
+    if socket.closed or socket.handle:is_closing() then
+      return close(timer)
+    end
+    left = amount
+    socket:resume()
+  end)
+end
+
 --- A head: the request line and fields, each with its CR LF, and the empty line.
 function raw.head(...)
   return table.concat({ ... }, "\r\n") .. "\r\n\r\n"

@@ -42,8 +42,7 @@ typedef struct pillar_options pillar_options;
 
 /* An option as --help shows it. */
 typedef struct pillar_option_info {
-    const char
-        *name; /* "max-body-bytes"; the flag is --max-body-bytes, in a script's settings max_body_bytes */
+    const char *name;        /* "max-body-bytes"; the flag is --max-body-bytes, in a script's settings max_body_bytes */
     const char *environment; /* "PILLAR_MAX_BODY_BYTES" */
     const char *argument;    /* what its value is, "BYTES"; NULL for one that is on or off */
     const char *fallback;    /* its default */
@@ -62,8 +61,7 @@ PILLAR_API void pillar_options_free(pillar_options *options);
  * Sets an option by its name; this beats the environment, which beats what the script sets. Returns 0, or -1
  * with "invalid_option" for an unknown name or a value that does not fit.
  */
-PILLAR_API int pillar_options_set(pillar_options *options, const char *name, const char *value,
-                                  pillar_error *error);
+PILLAR_API int pillar_options_set(pillar_options *options, const char *name, const char *value, pillar_error *error);
 
 /* Sets what the environment names. Returns as pillar_options_set. */
 PILLAR_API int pillar_options_read_environment(pillar_options *options, pillar_error *error);
@@ -77,8 +75,7 @@ typedef struct pillar_broker pillar_broker;
  * reason: a missing file, a Lua error with its file and line, an address in use, a database that cannot be
  * opened or migrated.
  */
-PILLAR_API pillar_broker *pillar_broker_create(const char *script, const pillar_options *options,
-                                               pillar_error *error);
+PILLAR_API pillar_broker *pillar_broker_create(const char *script, const pillar_options *options, pillar_error *error);
 
 /* Starts serving. Returns 0 or -1. */
 PILLAR_API int pillar_broker_start(pillar_broker *broker, pillar_error *error);
@@ -123,8 +120,7 @@ typedef struct pillar_event {
  * broker has started. Returns 0, or -1 with "invalid_field" and the field's name, "overloaded" when the
  * request queue is full, or "unavailable" when the commit failed.
  */
-PILLAR_API int pillar_broker_emit(pillar_broker *broker, const pillar_event *events, size_t count,
-                                  pillar_error *error);
+PILLAR_API int pillar_broker_emit(pillar_broker *broker, const pillar_event *events, size_t count, pillar_error *error);
 
 /* --- looking at a script without running it --- */
 
@@ -133,8 +129,7 @@ PILLAR_API int pillar_broker_emit(pillar_broker *broker, const pillar_event *eve
  * with the mistake that keeps it from running.
  */
 PILLAR_API int pillar_check(const char *script, const pillar_options *options,
-                            void (*print)(void *context, const char *line), void *context,
-                            pillar_error *error);
+                            void (*print)(void *context, const char *line), void *context, pillar_error *error);
 
 #ifdef __cplusplus
 }

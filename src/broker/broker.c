@@ -39,8 +39,7 @@ static bool is_library(const char *dir)
 {
     char path[PATH_MAX];
 
-    return snprintf(path, sizeof path, "%s/pillar/runtime.lua", dir) < (int)sizeof path &&
-           access(path, R_OK) == 0;
+    return snprintf(path, sizeof path, "%s/pillar/runtime.lua", dir) < (int)sizeof path && access(path, R_OK) == 0;
 }
 
 /* In the build tree the library is linked beside the binary; installed, it is under the same prefix. */
@@ -63,8 +62,7 @@ static char *find_library(const char *setting, struct error *e)
         slash = strrchr(binary, '/');
     }
     for (size_t i = 0; slash != NULL && i < sizeof places / sizeof *places; i++)
-        if (snprintf(dir, sizeof dir, "%.*s/%s", (int)(slash - binary), binary, places[i]) <
-                (int)sizeof dir &&
+        if (snprintf(dir, sizeof dir, "%.*s/%s", (int)(slash - binary), binary, places[i]) < (int)sizeof dir &&
             is_library(dir))
             return strdup(dir);
     if (is_library(PILLAR_LUA_DIR))
@@ -215,8 +213,8 @@ static size_t usable_connections(size_t wanted)
                       : DESCRIPTORS_RESERVED;
     if (limit.rlim_cur == RLIM_INFINITY || wanted <= room)
         return wanted;
-    log_warn("http", "max-connections is cut from %zu to %zu: the process may open %llu files (ulimit -Hn)",
-             wanted, room, (unsigned long long)limit.rlim_cur);
+    log_warn("http", "max-connections is cut from %zu to %zu: the process may open %llu files (ulimit -Hn)", wanted,
+             room, (unsigned long long)limit.rlim_cur);
     return room;
 }
 
@@ -278,8 +276,8 @@ static bool open_mounts(struct pillar_broker *b, struct error *e)
         b->mounts[i].fallback = m->fallback.len == 0 ? NULL : m->fallback.ptr;
         b->mounts[i].root = open(m->dir.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (b->mounts[i].root < 0)
-            return error_set(e, "script", "%s: app:static: cannot open the directory %s: %s", b->script,
-                             m->dir.ptr, strerror(errno));
+            return error_set(e, "script", "%s: app:static: cannot open the directory %s: %s", b->script, m->dir.ptr,
+                             strerror(errno));
     }
     return true;
 }
@@ -294,9 +292,8 @@ static bool write_summary(struct pillar_broker *b, struct error *e)
 
     (void)settings_parse_listen(s->listen, host, sizeof host, &ignored, NULL);
     bool bracket = strchr(host, ':') != NULL;
-    buf_printf(&text, "listening on http://%s%s%s:%u, script %s, %zu routes, database %s", bracket ? "[" : "",
-               host, bracket ? "]" : "", http_server_port(b->server), b->script, b->app->route_count - 1,
-               s->database);
+    buf_printf(&text, "listening on http://%s%s%s:%u, script %s, %zu routes, database %s", bracket ? "[" : "", host,
+               bracket ? "]" : "", http_server_port(b->server), b->script, b->app->route_count - 1, s->database);
     if (b->app->anonymous)
         buf_printf(&text, "; nobody has to sign in (app:anonymous)");
     buf_append_char(&text, '\0');

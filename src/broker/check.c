@@ -11,8 +11,7 @@ static void print_line(void (*print)(void *context, const char *line), void *con
 
 static void print_app(const struct app *app, void (*print)(void *context, const char *line), void *context)
 {
-    static const char *const modes[] = {
-        [ROUTE_READ] = "reads", [ROUTE_WRITE] = "writes", [ROUTE_FREE] = "free"};
+    static const char *const modes[] = {[ROUTE_READ] = "reads", [ROUTE_WRITE] = "writes", [ROUTE_FREE] = "free"};
     struct buf line = BUF_EMPTY;
 
     for (size_t i = 0; i < app->route_count; i++) {

@@ -98,15 +98,14 @@ static bool check_stream(struct pillar_broker *broker, struct exchange *ex)
 
     if (session.len > 0 && !event_id_valid(session)) {
         http_respond_error(ex, 400, "invalid_field",
-                           "sessionId must be at most 256 bytes of UTF-8 without control characters",
-                           "sessionId");
+                           "sessionId must be at most 256 bytes of UTF-8 without control characters", "sessionId");
         return false;
     }
     while (entities.len > 0 && str_split(&entities, ',', &name)) {
         if (app_has_entity(broker->app, name))
             continue;
-        http_respond_error(ex, 400, "invalid_field",
-                           "entities names an entity that the script does not declare", "entities");
+        http_respond_error(ex, 400, "invalid_field", "entities names an entity that the script does not declare",
+                           "entities");
         return false;
     }
     return true;
@@ -139,8 +138,7 @@ static void finish_stream(struct pillar_broker *broker, struct exchange *ex)
         return;
     }
     if (status != 200 || atomic_load(&broker->draining)) {
-        http_refuse_stream(ex, status == 200 ? "the server is going away"
-                                             : "the server could not open the stream");
+        http_refuse_stream(ex, status == 200 ? "the server is going away" : "the server could not open the stream");
         return;
     }
     struct stream_request request = {.user_id = ex->user_id,
@@ -184,8 +182,7 @@ static void run_emit(struct pillar_broker *broker, struct exchange *ex)
         submit(broker, ex, broker->app->emit_route);
         return;
     }
-    response_set_error(ex, 401, "unauthorized", "the request needs the emit key: Authorization: Bearer KEY",
-                       "");
+    response_set_error(ex, 401, "unauthorized", "the request needs the emit key: Authorization: Bearer KEY", "");
     (void)response_add_header(ex, STR("WWW-Authenticate"), STR("Bearer"), NULL);
     http_respond(ex);
 }
@@ -243,8 +240,7 @@ static bool has_inner_slash(const struct request *r)
     return false;
 }
 
-static void run_mount(struct pillar_broker *broker, struct exchange *ex, const struct mount *mount,
-                      struct str below)
+static void run_mount(struct pillar_broker *broker, struct exchange *ex, const struct mount *mount, struct str below)
 {
     if (!only_get(ex))
         return;
@@ -276,8 +272,7 @@ void dispatch_request(void *context, struct exchange *ex)
         run_route(broker, ex, route);
         return;
     }
-    const struct mount *mount =
-        match == ROUTE_NOT_FOUND ? app_mount(broker->app, &ex->request, &below) : NULL;
+    const struct mount *mount = match == ROUTE_NOT_FOUND ? app_mount(broker->app, &ex->request, &below) : NULL;
     if (match == ROUTE_WRONG_METHOD)
         respond_with_methods(ex, allowed);
     else if (mount != NULL)

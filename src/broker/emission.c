@@ -29,13 +29,11 @@ static struct event *make_event(const struct pillar_broker *b, const pillar_even
     struct str data = str_of(from->data);
 
     if (!app_has_entity(b->app, str_of(from->entity))) {
-        (void)error_field(e, "entity", "the entity '%s' is not declared",
-                          from->entity == NULL ? "" : from->entity);
+        (void)error_field(e, "entity", "the entity '%s' is not declared", from->entity == NULL ? "" : from->entity);
         return NULL;
     }
     if (from->target_user_count > s->max_event_targets || data.len > s->max_event_bytes) {
-        (void)error_field(e, data.len > s->max_event_bytes ? "data" : "targetUserIds",
-                          "more than an event may hold");
+        (void)error_field(e, data.len > s->max_event_bytes ? "data" : "targetUserIds", "more than an event may hold");
         return NULL;
     }
     if (data.len > 0 && !json_scan(data, STR_NONE, NULL, e)) {
@@ -69,8 +67,7 @@ static struct event *make_event(const struct pillar_broker *b, const pillar_even
 static bool commit_events(struct pillar_broker *b, struct event *const *events, size_t count, struct error *e)
 {
     struct emission emission = {
-        .exchange = {
-            .kind = EXCHANGE_EMISSION, .events = events, .event_count = count, .complete = finish_emission}};
+        .exchange = {.kind = EXCHANGE_EMISSION, .events = events, .event_count = count, .complete = finish_emission}};
 
     pthread_mutex_init(&emission.lock, NULL);
     pthread_cond_init(&emission.done, NULL);

@@ -33,8 +33,7 @@ static void print_help(void)
             snprintf(flag, sizeof flag, "--%s%s%s", o->name, o->argument == NULL ? "" : " ",
                      o->argument == NULL ? "" : o->argument);
         printf("  %-28s %s\n", flag, o->help);
-        printf("  %-28s %s%s%s\n", "", o->environment, o->fallback[0] == '\0' ? "" : ", default ",
-               o->fallback);
+        printf("  %-28s %s%s%s\n", "", o->environment, o->fallback[0] == '\0' ? "" : ", default ", o->fallback);
     }
 }
 

@@ -15,11 +15,11 @@ static void sum_counters(const struct pillar_broker *broker, uint64_t sums[COUNT
     }
 }
 
-static void append_metric(struct buf *out, const char *name, const char *suffix, const char *type,
-                          const char *help, uint64_t value)
+static void append_metric(struct buf *out, const char *name, const char *suffix, const char *type, const char *help,
+                          uint64_t value)
 {
-    buf_printf(out, "# HELP pillar_%s%s %s\n# TYPE pillar_%s%s %s\npillar_%s%s %llu\n", name, suffix, help,
-               name, suffix, type, name, suffix, (unsigned long long)value);
+    buf_printf(out, "# HELP pillar_%s%s %s\n# TYPE pillar_%s%s %s\npillar_%s%s %llu\n", name, suffix, help, name,
+               suffix, type, name, suffix, (unsigned long long)value);
 }
 
 static uint64_t difference(const uint64_t *sums, enum counter grown, enum counter gone)
@@ -40,8 +40,7 @@ void metrics_respond(struct pillar_broker *broker, struct exchange *ex)
                   difference(sums, COUNT_STREAMS_OPENED, COUNT_STREAMS_CLOSED));
     append_metric(out, "log_events", "", "gauge", "Events kept for clients that come back, over all loops.",
                   difference(sums, COUNT_LOG_APPENDED, COUNT_LOG_TRIMMED));
-    append_metric(out, "queue_depth", "", "gauge", "Requests waiting for a script worker.",
-                  pool_depth(broker->pool));
+    append_metric(out, "queue_depth", "", "gauge", "Requests waiting for a script worker.", pool_depth(broker->pool));
     append_metric(out, "position", "", "gauge", "Position of the last committed event.",
                   journal_position(broker->journal));
     for (int i = 0; i < COUNTER_COUNT; i++)

@@ -29,31 +29,23 @@ struct setting {
 #define AT(field) offsetof(struct settings, field)
 
 static const struct setting settings_table[] = {
-    {{"listen", "PILLAR_LISTEN", "HOST:PORT", "127.0.0.1:8080",
-      "Address to listen on; port 0 takes any free one.", 0},
+    {{"listen", "PILLAR_LISTEN", "HOST:PORT", "127.0.0.1:8080", "Address to listen on; port 0 takes any free one.", 0},
      KIND_TEXT,
      AT(listen),
      0,
      0},
-    {{"database", "DATABASE_URL", "URL", "sqlite:pillar.db",
-      "The application's database: sqlite:PATH, or none.", 0},
+    {{"database", "DATABASE_URL", "URL", "sqlite:pillar.db", "The application's database: sqlite:PATH, or none.", 0},
      KIND_TEXT,
      AT(database),
      0,
      0},
-    {{"loops", "PILLAR_LOOPS", "N", "1", "I/O loops, each with a thread of its own.", 0},
-     KIND_COUNT,
-     AT(loops),
-     1,
-     64},
-    {{"workers", "PILLAR_WORKERS", "N", "4",
-      "Script workers for reading requests; one more runs the mutations.", 0},
+    {{"loops", "PILLAR_LOOPS", "N", "1", "I/O loops, each with a thread of its own.", 0}, KIND_COUNT, AT(loops), 1, 64},
+    {{"workers", "PILLAR_WORKERS", "N", "4", "Script workers for reading requests; one more runs the mutations.", 0},
      KIND_COUNT,
      AT(workers),
      1,
      256},
-    {{"dev", "PILLAR_DEV", NULL, "off", "Development: error answers hold the script's error and traceback.",
-      0},
+    {{"dev", "PILLAR_DEV", NULL, "off", "Development: error answers hold the script's error and traceback.", 0},
      KIND_SWITCH,
      AT(dev),
      0,
@@ -63,8 +55,8 @@ static const struct setting settings_table[] = {
      AT(log_level),
      0,
      0},
-    {{"library", "PILLAR_LIBRARY", "DIR", "",
-      "Where the Lua library is; by default, beside the binary or installed.", 0},
+    {{"library", "PILLAR_LIBRARY", "DIR", "", "Where the Lua library is; by default, beside the binary or installed.",
+      0},
      KIND_TEXT,
      AT(library),
      0,
@@ -86,8 +78,8 @@ static const struct setting settings_table[] = {
      0,
      0},
 
-    {{"max-connections", "PILLAR_MAX_CONNECTIONS", "N", "16384",
-      "Connections at a time; further ones are sent away.", 0},
+    {{"max-connections", "PILLAR_MAX_CONNECTIONS", "N", "16384", "Connections at a time; further ones are sent away.",
+      0},
      KIND_COUNT,
      AT(max_connections),
      1,
@@ -112,8 +104,7 @@ static const struct setting settings_table[] = {
      AT(max_body_bytes),
      0,
      GIB},
-    {{"max-body-memory", "PILLAR_MAX_BODY_MEMORY", "BYTES", "256MiB",
-      "Size of all request bodies held by a loop.", 0},
+    {{"max-body-memory", "PILLAR_MAX_BODY_MEMORY", "BYTES", "256MiB", "Size of all request bodies held by a loop.", 0},
      KIND_BYTES,
      AT(max_body_memory),
      64 * KIB,
@@ -150,8 +141,8 @@ static const struct setting settings_table[] = {
      AT(batch_size),
      1,
      100000},
-    {{"batch-time", "PILLAR_BATCH_TIME", "TIME", "5ms",
-      "Age of a transaction at which no further mutation joins it.", 0},
+    {{"batch-time", "PILLAR_BATCH_TIME", "TIME", "5ms", "Age of a transaction at which no further mutation joins it.",
+      0},
      KIND_TIME,
      AT(batch_time),
      0,
@@ -184,9 +175,7 @@ static const struct setting settings_table[] = {
 
     {{"heartbeat", "PILLAR_HEARTBEAT", "TIME", "30s", "Longest silence of a stream.", 0},
      KIND_TIME,
-     AT(heartbeat),
-     100,
-     HOUR},
+     AT(heartbeat), 2 * SECOND, HOUR},
     {{"retry-min", "PILLAR_RETRY_MIN", "TIME", "1s", "Reconnection time of streams: drawn from here ...", 0},
      KIND_TIME,
      AT(retry_min),
@@ -208,8 +197,8 @@ static const struct setting settings_table[] = {
      AT(history_age),
      1 * SECOND,
      365ull * DAY},
-    {{"inbox-events", "PILLAR_INBOX_EVENTS", "N", "65536",
-      "Events that wait for a loop; beyond, its streams refetch.", 0},
+    {{"inbox-events", "PILLAR_INBOX_EVENTS", "N", "65536", "Events that wait for a loop; beyond, its streams refetch.",
+      0},
      KIND_COUNT,
      AT(inbox_events),
      1,
@@ -221,8 +210,7 @@ static const struct setting settings_table[] = {
      0,
      10000000},
 
-    {{"drain-timeout", "PILLAR_DRAIN_TIMEOUT", "TIME", "10s", "Time for requests in hand to end at SIGTERM.",
-      0},
+    {{"drain-timeout", "PILLAR_DRAIN_TIMEOUT", "TIME", "10s", "Time for requests in hand to end at SIGTERM.", 0},
      KIND_TIME,
      AT(drain_timeout),
      0,
@@ -312,9 +300,8 @@ static const char *hint(enum kind kind)
 static bool read_number(const struct setting *setting, struct str text, uint64_t *value)
 {
     static const struct unit counts[] = {{"", 1}, {NULL, 0}};
-    static const struct unit bytes[] = {{"", 1},      {"b", 1},    {"k", KIB},   {"kb", KIB},
-                                        {"kib", KIB}, {"m", MIB},  {"mb", MIB},  {"mib", MIB},
-                                        {"g", GIB},   {"gb", GIB}, {"gib", GIB}, {NULL, 0}};
+    static const struct unit bytes[] = {{"", 1},     {"b", 1},     {"k", KIB}, {"kb", KIB}, {"kib", KIB}, {"m", MIB},
+                                        {"mb", MIB}, {"mib", MIB}, {"g", GIB}, {"gb", GIB}, {"gib", GIB}, {NULL, 0}};
     static const struct unit times[] = {{"ms", 1},   {"s", SECOND}, {"", SECOND}, {"m", 60ull * SECOND},
                                         {"h", HOUR}, {"d", DAY},    {NULL, 0}};
 
@@ -360,18 +347,16 @@ static bool check_text(const struct setting *setting, const char *value, const c
         *problem = "it must be sqlite:PATH or none";
         bool memory = strcmp(value, "sqlite::memory:") == 0;
         if (memory)
-            *problem =
-                "a database in memory cannot be shared by the workers; give a path, sqlite:PATH, or none";
-        return !memory &&
-               (strcmp(value, "none") == 0 || (strncmp(value, "sqlite:", 7) == 0 && value[7] != '\0'));
+            *problem = "a database in memory cannot be shared by the workers; give a path, sqlite:PATH, or none";
+        return !memory && (strcmp(value, "none") == 0 || (strncmp(value, "sqlite:", 7) == 0 && value[7] != '\0'));
     }
     return true;
 }
 
 static bool refuse(const struct setting *setting, const char *value, const char *problem, struct error *e)
 {
-    (void)error_field(e, setting->info.name, "invalid value '%s' for %s: %s",
-                      setting->info.secret ? "..." : value, setting->info.name, problem);
+    (void)error_field(e, setting->info.name, "invalid value '%s' for %s: %s", setting->info.secret ? "..." : value,
+                      setting->info.name, problem);
     if (e != NULL)
         e->code = "invalid_option";
     return false;
@@ -410,8 +395,8 @@ static const struct setting *find(const char *name)
     return NULL;
 }
 
-static bool assign(struct pillar_options *options, const struct setting *setting, const char *value,
-                   uint64_t number, struct error *e)
+static bool assign(struct pillar_options *options, const struct setting *setting, const char *value, uint64_t number,
+                   struct error *e)
 {
     if (setting->kind != KIND_TEXT) {
         *number_of(&options->values, setting) = number;
@@ -425,8 +410,8 @@ static bool assign(struct pillar_options *options, const struct setting *setting
     return true;
 }
 
-bool options_set(struct pillar_options *options, enum setting_source source, const char *name,
-                 const char *value, struct error *e)
+bool options_set(struct pillar_options *options, enum setting_source source, const char *name, const char *value,
+                 struct error *e)
 {
     const struct setting *setting = find(name);
     uint64_t number = 0;
@@ -503,8 +488,7 @@ struct pillar_options *options_copy(const struct pillar_options *options)
     return NULL;
 }
 
-int pillar_options_set(struct pillar_options *options, const char *name, const char *value,
-                       pillar_error *error)
+int pillar_options_set(struct pillar_options *options, const char *name, const char *value, pillar_error *error)
 {
     struct error e;
 
@@ -523,8 +507,8 @@ int pillar_options_read_environment(struct pillar_options *options, pillar_error
             continue;
         (void)api_report(error, &e);
         if (error != NULL)
-            snprintf(error->message, sizeof error->message, "the environment variable %s: %.400s",
-                     info->environment, e.message);
+            snprintf(error->message, sizeof error->message, "the environment variable %s: %.400s", info->environment,
+                     e.message);
         return -1;
     }
     return 0;
@@ -559,7 +543,7 @@ bool settings_parse_listen(const char *listen, char *host, size_t host_size, uin
         name = (struct str){name.ptr + 1, name.len - 2};
     else if (memchr(name.ptr, ':', name.len) != NULL)
         ok = false; /* an IPv6 address without its brackets */
-    if (!ok || name.len >= host_size)
+    if (!ok || name.len == 0 || name.len >= host_size)
         return error_set(e, "invalid_option", "'%s' is not an address: write HOST:PORT", listen);
     snprintf(host, host_size, "%.*s", STR_ARG(name));
     return true;

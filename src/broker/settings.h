@@ -66,8 +66,8 @@ struct pillar_options {
  * Sets one setting by its name, in which '_' counts as '-', unless a later source has set it. Failure: false
  * with "invalid_option", the name in `field`, and nothing changed.
  */
-bool options_set(struct pillar_options *options, enum setting_source source, const char *name,
-                 const char *value, struct error *e);
+bool options_set(struct pillar_options *options, enum setting_source source, const char *name, const char *value,
+                 struct error *e);
 
 /* A copy that the caller frees with pillar_options_free, or NULL. */
 struct pillar_options *options_copy(const struct pillar_options *options);

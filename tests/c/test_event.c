@@ -37,13 +37,13 @@ static void refuses(struct event_fields fields, const char *field)
 }
 
 /* Runs the rest with one field of the valid ones replaced. */
-#define ACCEPTS(member, ...) CHECK_WITH(accepts(fields), member, __VA_ARGS__)
+#define ACCEPTS(member, ...)       CHECK_WITH(accepts(fields), member, __VA_ARGS__)
 #define REFUSES(member, name, ...) CHECK_WITH(refuses(fields, name), member, __VA_ARGS__)
-#define CHECK_WITH(check, member, ...)                                                                               \
-    do {                                                                                                             \
-        struct event_fields fields = valid_fields();                                                                 \
-        fields.member = __VA_ARGS__;                                                                                 \
-        check;                                                                                                       \
+#define CHECK_WITH(check, member, ...)                                                                                 \
+    do {                                                                                                               \
+        struct event_fields fields = valid_fields();                                                                   \
+        fields.member = __VA_ARGS__;                                                                                   \
+        check;                                                                                                         \
     } while (0)
 
 /* --- what is valid --- */
@@ -256,7 +256,8 @@ TEST(sealing_builds_the_frame)
     fields.data = STR("{\"title\":\"a\"}");
     struct event *ev = make_event(&fields, 17, 1700000000123);
     assert_bytes(((struct str){ev->frame, ev->frame_len}),
-                 STR("id: 0123456789ab-17\nevent: sync\ndata: {\"entity\":\"task\",\"action\":\"updated\",\"entityId\":\"42\","
+                 STR("id: 0123456789ab-17\nevent: sync\ndata: "
+                     "{\"entity\":\"task\",\"action\":\"updated\",\"entityId\":\"42\","
                      "\"projectId\":\"p\\\"1\",\"userId\":\"ada\",\"sessionId\":\"s1\",\"timestamp\":1700000000123,"
                      "\"data\":{\"title\":\"a\"}}\n\n"));
     assert_int_equal(ev->position, 17);

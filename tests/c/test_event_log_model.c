@@ -1,10 +1,11 @@
 /*
- * The log against a naive one: an array of all events with their targets, through which each subscriber is walked event
- * by event. What the model takes from the log itself is only its floor, so it need not weigh events as the log does.
+ * The log against a naive one: an array of all events with their targets, through which each subscriber is
+ * walked event by event. What the model takes from the log itself is only its floor, so it need not weigh
+ * events as the log does.
  *
- * A chance script appends events for one user, a few, many and everyone, while subscribers come, go, come back with a
- * position, walk a part of their way and stop. Each must see what the model says, in order, once; or be told of a loss,
- * and only when something it had yet to see (or, for wide events, to look at) is gone.
+ * A chance script appends events for one user, a few, many and everyone, while subscribers come, go, come
+ * back with a position, walk a part of their way and stop. Each must see what the model says, in order, once;
+ * or be told of a loss, and only when something it had yet to see (or, for wide events, to look at) is gone.
  */
 #include "bus/event_log.h"
 
@@ -28,7 +29,7 @@ struct member {
     struct subscriber subscriber;
     bool present;
     unsigned user;
-    size_t next;     /* the first of the entries that it has not looked at */
+    size_t next; /* the first of the entries that it has not looked at */
     bool behind;
     bool gap;
     bool woken;      /* on_event was called since it was last level */
@@ -233,7 +234,8 @@ static void leave(struct world *w, struct member *m)
     m->resume = m->next == 0 ? 0 : w->entries[m->next - 1].position;
 }
 
-/* Looks at up to `most` events and takes the first `takes` of them. Returns false once it has nothing more to see. */
+/* Looks at up to `most` events and takes the first `takes` of them. Returns false once it has nothing more to
+ * see. */
 static bool walk(struct world *w, struct member *m, size_t most, size_t takes)
 {
     struct log_cursor cursor = m->subscriber.cursor;

@@ -75,10 +75,10 @@ static void check_accepted(struct str text)
     }
 }
 
-#define HOST         "Host: a\r\n"
+#define HOST                        "Host: a\r\n"
 #define REFUSED(status, code, text) check_refusal(STR(text), status, code)
-#define BAD(text)    REFUSED(400, "bad_request", text)
-#define ACCEPTED(text) check_accepted(STR(text))
+#define BAD(text)                   REFUSED(400, "bad_request", text)
+#define ACCEPTED(text)              check_accepted(STR(text))
 /* A request with these fields, a line each with its CR LF, beside its Host. */
 #define GET_WITH(fields)  "GET / HTTP/1.1\r\n" HOST fields "\r\n"
 #define POST_WITH(fields) "POST / HTTP/1.1\r\n" HOST fields "\r\n"
@@ -377,7 +377,8 @@ TEST(refuses_other_expectations_and_codings_of_content)
     REFUSED(417, "expectation_failed", POST_WITH("Expect: 200-ok\r\nContent-Length: 1\r\n"));
     REFUSED(417, "expectation_failed", GET_WITH("Expect:\r\n"));
     REFUSED(415, "unsupported_content_encoding", POST_WITH("Content-Encoding: gzip\r\nContent-Length: 1\r\n"));
-    REFUSED(415, "unsupported_content_encoding", POST_WITH("Content-Encoding: identity, gzip\r\nContent-Length: 1\r\n"));
+    REFUSED(415, "unsupported_content_encoding",
+            POST_WITH("Content-Encoding: identity, gzip\r\nContent-Length: 1\r\n"));
     ACCEPTED(POST_WITH("Content-Encoding: Identity\r\nContent-Length: 1\r\n"));
 }
 

@@ -43,8 +43,9 @@ TEST(every_byte_and_the_length_count)
 }
 
 /*
- * Neighbouring ids, as a database numbers its users, must not crowd into few places of a table. With 64 keys a bucket
- * on average, a bucket of a random function holds 8 more or less; 20 to 130 is far outside of chance.
+ * Neighbouring ids, as a database numbers its users, must not crowd into few places of a table. With 64 keys
+ * a bucket on average, a bucket of a random function holds 8 more or less; 20 to 130 is far outside of
+ * chance.
  */
 static void check_spread(unsigned shift)
 {
@@ -84,10 +85,8 @@ TEST(one_bit_of_the_key_changes_half_of_the_hash)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equal_keys_have_equal_hashes),
-        cmocka_unit_test(every_byte_and_the_length_count),
-        cmocka_unit_test(neighbouring_keys_spread),
-        cmocka_unit_test(one_bit_of_the_key_changes_half_of_the_hash),
+        cmocka_unit_test(equal_keys_have_equal_hashes),  cmocka_unit_test(every_byte_and_the_length_count),
+        cmocka_unit_test(neighbouring_keys_spread),      cmocka_unit_test(one_bit_of_the_key_changes_half_of_the_hash),
         cmocka_unit_test(an_absent_key_is_an_empty_one),
     };
 

@@ -243,7 +243,9 @@ static void writes_any(struct str text, const char *expected)
 TEST(bytes_that_are_not_utf_8_are_replaced_one_by_one)
 {
     writes_any(STR("\xff"), "\"" FFFD "\"");
-    writes_any(STR("a\x80" "b"), "\"a" FFFD "b\"");
+    writes_any(STR("a\x80"
+                   "b"),
+               "\"a" FFFD "b\"");
     writes_any(STR("\xe2\x82"), "\"" FFFD FFFD "\"");
     writes_any(STR("\xed\xa0\x80"), "\"" FFFD FFFD FFFD "\"");
     writes_any(STR("\xc3\xa4\xc3"), "\"\xc3\xa4" FFFD "\"");

@@ -40,10 +40,10 @@ static void check_invalid(const struct str *texts, size_t count)
 
 #define VALID(...)   CHECK_ALL(check_valid, __VA_ARGS__)
 #define INVALID(...) CHECK_ALL(check_invalid, __VA_ARGS__)
-#define CHECK_ALL(check, ...)                                                                                        \
-    do {                                                                                                             \
-        const struct str texts[] = {__VA_ARGS__};                                                                    \
-        check(texts, sizeof texts / sizeof *texts);                                                                  \
+#define CHECK_ALL(check, ...)                                                                                          \
+    do {                                                                                                               \
+        const struct str texts[] = {__VA_ARGS__};                                                                      \
+        check(texts, sizeof texts / sizeof *texts);                                                                    \
     } while (0)
 
 TEST(accepts_each_kind_of_value)
@@ -61,7 +61,11 @@ TEST(accepts_white_space_between_tokens)
 
 TEST(refuses_other_white_space)
 {
-    INVALID(STR("\v1"), STR("\f1"), STR("[1\f]"), STR("1\0"), STR("\xc2\xa0" "1"), STR("\xe2\x80\xa8" "1"),
+    INVALID(STR("\v1"), STR("\f1"), STR("[1\f]"), STR("1\0"),
+            STR("\xc2\xa0"
+                "1"),
+            STR("\xe2\x80\xa8"
+                "1"),
             STR("\xef\xbb\xbf[]"), STR("[\0]"), STR("\0"));
 }
 
@@ -72,8 +76,8 @@ TEST(refuses_a_text_without_a_value)
 
 TEST(refuses_what_is_behind_the_value)
 {
-    INVALID(STR("1 2"), STR("[]]"), STR("[] x"), STR("{}}"), STR("\"a\"x"), STR("null,"), STR("[1],"), STR("true false"),
-            STR("{}#"), STR("[][]"), STR("1\x00"), STR("[]\0"));
+    INVALID(STR("1 2"), STR("[]]"), STR("[] x"), STR("{}}"), STR("\"a\"x"), STR("null,"), STR("[1],"),
+            STR("true false"), STR("{}#"), STR("[][]"), STR("1\x00"), STR("[]\0"));
 }
 
 TEST(refuses_misspelt_words)
@@ -84,9 +88,9 @@ TEST(refuses_misspelt_words)
 
 TEST(refuses_broken_lists)
 {
-    INVALID(STR("["), STR("[1"), STR("[1,"), STR("[,"), STR("[,1]"), STR("[1,]"), STR("[1,,2]"), STR("[,]"), STR("[1 2]"),
-            STR("[1;2]"), STR("[}"), STR("[1}"), STR("[\"a\":1]"), STR("[:1]"), STR("[[]"), STR("[1]]"), STR("[\"a\""),
-            STR("[//\n]"), STR("[/**/]"), STR("(1)"));
+    INVALID(STR("["), STR("[1"), STR("[1,"), STR("[,"), STR("[,1]"), STR("[1,]"), STR("[1,,2]"), STR("[,]"),
+            STR("[1 2]"), STR("[1;2]"), STR("[}"), STR("[1}"), STR("[\"a\":1]"), STR("[:1]"), STR("[[]"), STR("[1]]"),
+            STR("[\"a\""), STR("[//\n]"), STR("[/**/]"), STR("(1)"));
 }
 
 TEST(refuses_broken_objects)
@@ -94,14 +98,15 @@ TEST(refuses_broken_objects)
     INVALID(STR("{"), STR("{\"a\""), STR("{\"a\":"), STR("{\"a\":1"), STR("{\"a\":1,"), STR("{\"a\":1,}"), STR("{,}"),
             STR("{,\"a\":1}"), STR("{\"a\":1,,\"b\":2}"), STR("{\"a\"}"), STR("{\"a\",1}"), STR("{\"a\" 1}"),
             STR("{\"a\"::1}"), STR("{:1}"), STR("{1:1}"), STR("{a:1}"), STR("{'a':1}"), STR("{null:1}"), STR("{[]:1}"),
-            STR("{\"a\":1]"), STR("{]"), STR("{\"a\":1 \"b\":2}"), STR("{\"a\":1}}"), STR("{\"a\":}"), STR("{\"a\"=1}"));
+            STR("{\"a\":1]"), STR("{]"), STR("{\"a\":1 \"b\":2}"), STR("{\"a\":1}}"), STR("{\"a\":}"),
+            STR("{\"a\"=1}"));
 }
 
 TEST(accepts_numbers)
 {
     VALID(STR("0"), STR("-0"), STR("1"), STR("-1"), STR("10"), STR("123456789012345678901234567890"), STR("0.0"),
-          STR("-0.5"), STR("1.5"), STR("0.000"), STR("1e5"), STR("1E5"), STR("1e+5"), STR("1e-5"), STR("0e0"), STR("0E-00"),
-          STR("1.5e005"), STR("-1.25E+10"), STR("1e999"), STR("[0,-0,0.1]"));
+          STR("-0.5"), STR("1.5"), STR("0.000"), STR("1e5"), STR("1E5"), STR("1e+5"), STR("1e-5"), STR("0e0"),
+          STR("0E-00"), STR("1.5e005"), STR("-1.25E+10"), STR("1e999"), STR("[0,-0,0.1]"));
 }
 
 TEST(refuses_what_is_no_number)
@@ -130,8 +135,10 @@ TEST(refuses_unknown_escapes)
     INVALID(STR("\"\\a\""), STR("\"\\x41\""), STR("\"\\'\""), STR("\"\\0\""), STR("\"\\U0041\""), STR("\"\\ \""),
             STR("\"\\\n\""), STR("\"\\\0\""), STR("\"\\\xc3\xa4\""), STR("\"\\\""), STR("[\"\\\"]"),
             STR("{\"\\a\":1}"));
-    INVALID(STR("\"\\u\""), STR("\"\\u1\""), STR("\"\\u12\""), STR("\"\\u123\""), STR("\"\\u123g\""), STR("\"\\u-123\""),
-            STR("\"\\u 123\""), STR("\"\\u12"), STR("\"\\u"), STR("\"\\u00\\u0041\""), STR("\"\\u\xc3\xa4" "00\""));
+    INVALID(STR("\"\\u\""), STR("\"\\u1\""), STR("\"\\u12\""), STR("\"\\u123\""), STR("\"\\u123g\""),
+            STR("\"\\u-123\""), STR("\"\\u 123\""), STR("\"\\u12"), STR("\"\\u"), STR("\"\\u00\\u0041\""),
+            STR("\"\\u\xc3\xa4"
+                "00\""));
 }
 
 TEST(names_a_byte_of_the_text_when_an_escape_is_cut_off)
@@ -141,11 +148,13 @@ TEST(names_a_byte_of_the_text_when_an_escape_is_cut_off)
 
 TEST(accepts_surrogates_in_pairs_only)
 {
-    VALID(STR("\"\\ud83d\\ude00\""), STR("\"\\uD800\\uDC00\""), STR("\"\\uDBFF\\uDFFF\""), STR("\"\\ud800\\udc00\\ud800\\udc00\""));
+    VALID(STR("\"\\ud83d\\ude00\""), STR("\"\\uD800\\uDC00\""), STR("\"\\uDBFF\\uDFFF\""),
+          STR("\"\\ud800\\udc00\\ud800\\udc00\""));
     INVALID(STR("\"\\ud800\""), STR("\"\\udbff\""), STR("\"\\udc00\""), STR("\"\\udfff\""), STR("\"\\udc00\\ud800\""),
             STR("\"\\ud800\\ud800\""), STR("\"\\ud800\\u0041\""), STR("\"\\ud800a\""), STR("\"\\ud800\\n\""),
             STR("\"\\ud800 \\udc00\""), STR("\"\\ud800\\"), STR("\"\\ud800\\u"), STR("\"\\ud800\\udc0\""),
-            STR("\"\\ud800\\udbff\""), STR("\"\\ud800\\ue000\""), STR("\"\\ud800\\udc00\\udc00\""), STR("{\"\\ud800\":1}"));
+            STR("\"\\ud800\\udbff\""), STR("\"\\ud800\\ue000\""), STR("\"\\ud800\\udc00\\udc00\""),
+            STR("{\"\\ud800\":1}"));
 }
 
 TEST(refuses_control_characters_in_strings)
@@ -170,9 +179,12 @@ TEST(refuses_bytes_that_are_not_utf_8)
 {
     VALID(STR("\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\""), STR("\"\xed\x9f\xbf\xee\x80\x80\""), STR("\"\x7f\""),
           STR("{\"\xc3\xa4\":1}"));
-    INVALID(STR("\"\x80\""), STR("\"\xff\""), STR("\"\xc3\""), STR("\"\xc3" "a\""), STR("\"\xe2\x82\""),
-            STR("\"\xc0\x80\""), STR("\"\xed\xa0\x80\""), STR("\"\xf4\x90\x80\x80\""), STR("{\"\xff\":1}"), STR("[\xff]"),
-            STR("\xff"), STR("1\xa0"), STR("\"\xf0\x9f\x98"), STR("\xff\xfe[\0]\0"));
+    INVALID(STR("\"\x80\""), STR("\"\xff\""), STR("\"\xc3\""),
+            STR("\"\xc3"
+                "a\""),
+            STR("\"\xe2\x82\""), STR("\"\xc0\x80\""), STR("\"\xed\xa0\x80\""), STR("\"\xf4\x90\x80\x80\""),
+            STR("{\"\xff\":1}"), STR("[\xff]"), STR("\xff"), STR("1\xa0"), STR("\"\xf0\x9f\x98"),
+            STR("\xff\xfe[\0]\0"));
 }
 
 /* A list and object in turn, `depth` deep, around `inner`. */

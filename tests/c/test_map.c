@@ -105,8 +105,8 @@ static void compare(const struct map *m, struct item *items)
 }
 
 /*
- * Few distinct hashes, and many that share their low bits, make long runs that wrap around the table's end: where
- * closing a gap after a removal goes wrong, if it does.
+ * Few distinct hashes, and many that share their low bits, make long runs that wrap around the table's end:
+ * where closing a gap after a removal goes wrong, if it does.
  */
 static uint64_t draw_hash(struct dice *d)
 {

@@ -28,7 +28,8 @@ static void read_head(struct message *m, const char *text)
 
     *m = (struct message){.ok = false};
     memcpy(m->bytes, text, len);
-    assert_int_equal(guard_find_head((struct str){m->bytes, len}, &scan, &limits, &m->head_len, &m->why), HEAD_COMPLETE);
+    assert_int_equal(guard_find_head((struct str){m->bytes, len}, &scan, &limits, &m->head_len, &m->why),
+                     HEAD_COMPLETE);
     guard_check_head((struct str){m->bytes, m->head_len}, &limits, &m->verdict);
     assert_that(m->verdict.refusal.status == 0, "the guard refused: %s: %s", m->verdict.refusal.message, text);
     m->ok = parse_head(&m->parse, &m->ex, (struct str){m->bytes, m->head_len}, &m->verdict, &m->why);
@@ -87,7 +88,8 @@ TEST(keeps_headers_apart)
 {
     struct message m;
 
-    accepts_head(&m, "GET / HTTP/1.1\r\nHost: a\r\nX-Empty:\r\nX-Blank: \t \r\nX-A: 1\r\nX-A: 2\r\nX-Bytes: \xc3\xa4\xff\r\n\r\n");
+    accepts_head(&m, "GET / HTTP/1.1\r\nHost: a\r\nX-Empty:\r\nX-Blank: \t \r\nX-A: 1\r\nX-A: 2\r\nX-Bytes: "
+                     "\xc3\xa4\xff\r\n\r\n");
     assert_int_equal(m.ex.request.headers.count, 6);
     assert_non_null(header(&m, "x-empty").ptr);
     assert_str(header(&m, "x-empty"), "");
@@ -146,7 +148,8 @@ TEST(an_upgrade_that_nobody_offers_is_an_ordinary_request)
 {
     struct message m;
 
-    accepts_head(&m, "POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n\r\n");
+    accepts_head(&m, "POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: "
+                     "websocket\r\nContent-Length: 3\r\n\r\n");
     assert_true(parse_body(&m.parse, STR("abc"), &m.why));
     assert_true(m.parse.complete);
     assert_str(buf_str(&m.parse.body), "abc");
@@ -182,7 +185,11 @@ TEST(reads_a_body_by_its_length)
     static const char head[] = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n";
 
     check_body(head, STR("0123456789"), STR("0123456789"));
-    check_body(head, STR("\r\n\0\r\n\xff" "GET "), STR("\r\n\0\r\n\xff" "GET "));
+    check_body(head,
+               STR("\r\n\0\r\n\xff"
+                   "GET "),
+               STR("\r\n\0\r\n\xff"
+                   "GET "));
 }
 
 TEST(reads_a_chunked_body)

@@ -83,10 +83,8 @@ TEST(every_new_generation_is_another)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_generation_and_number),
-        cmocka_unit_test(reads_what_it_writes),
-        cmocka_unit_test(tells_another_history_from_this_one),
-        cmocka_unit_test(refuses_everything_else),
+        cmocka_unit_test(writes_generation_and_number),        cmocka_unit_test(reads_what_it_writes),
+        cmocka_unit_test(tells_another_history_from_this_one), cmocka_unit_test(refuses_everything_else),
         cmocka_unit_test(every_new_generation_is_another),
     };
 

@@ -259,8 +259,8 @@ TEST(a_client_that_is_level_never_needs_a_resync)
 }
 
 /*
- * The sink drains between a delivery and its flush, so that the stream has caught up by the time the flush comes to it;
- * meanwhile other people's events have turned the log over.
+ * The sink drains between a delivery and its flush, so that the stream has caught up by the time the flush
+ * comes to it; meanwhile other people's events have turned the log over.
  */
 TEST(a_client_that_caught_up_before_its_flush_needs_no_resync)
 {

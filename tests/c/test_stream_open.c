@@ -136,7 +136,8 @@ TEST(a_client_that_missed_nothing_goes_on)
 }
 
 /*
- * `ready` has no id here: a client that is cut off before `resync` must come back with its old id, and be told again.
+ * `ready` has no id here: a client that is cut off before `resync` must come back with its old id, and be
+ * told again.
  */
 static void resyncs(struct test_hub *t, const char *last_event_id, const char *reason)
 {

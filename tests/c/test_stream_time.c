@@ -15,8 +15,8 @@ static struct stream_config with_heartbeat(uint64_t heartbeat_ms)
 }
 
 /*
- * Runs the clock for `heartbeats` heartbeats, a hundred ticks each (and not more than one a millisecond), and measures
- * the longest time in which the client got no byte.
+ * Runs the clock for `heartbeats` heartbeats, a hundred ticks each (and not more than one a millisecond), and
+ * measures the longest time in which the client got no byte.
  */
 static uint64_t longest_silence(struct test_hub *t, struct test_client *c, uint64_t from, uint64_t heartbeat_ms,
                                 unsigned heartbeats)

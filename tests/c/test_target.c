@@ -40,7 +40,9 @@ TEST(decodes_escapes_once)
     decodes("%2f%2F%25%20", false, STR("//% "));
     decodes("%2541", false, STR("%41"));
     decodes("%c3%A4%fF", false, STR("\xc3\xa4\xff"));
-    decodes("a%01b", false, STR("a\x01" "b"));
+    decodes("a%01b", false,
+            STR("a\x01"
+                "b"));
     decodes("%41", true, STR("A"));
 }
 

@@ -2,8 +2,8 @@
 
 #include "support/check.h"
 
-/* The code point that `len` bytes would give if nobody checked them; the reference decodes, then asks what RFC 3629
- * asks. */
+/* The code point that `len` bytes would give if nobody checked them; the reference decodes, then asks what
+ * RFC 3629 asks. */
 static bool reference_accepts(const unsigned char *p, size_t len)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -81,7 +81,8 @@ TEST(accepts_the_first_and_last_of_each_length)
     valid("\xef\xbf\xbf");
     valid("\xf0\x90\x80\x80");
     valid("\xf4\x8f\xbf\xbf");
-    valid("\xef\xbb\xbf" "a b\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80");
+    valid("\xef\xbb\xbf"
+          "a b\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80");
 }
 
 TEST(refuses_what_rfc_3629_refuses)

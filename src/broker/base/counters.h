@@ -12,37 +12,37 @@
 #include <stdint.h>
 
 /* X(symbol, name on /metrics, help) */
-#define COUNTERS(X)                                                                                          \
-    X(COUNT_CONNECTIONS_OPENED, "connections_opened", "Connections accepted.")                               \
-    X(COUNT_CONNECTIONS_CLOSED, "connections_closed", "Connections closed.")                                 \
-    X(COUNT_CONNECTIONS_REFUSED, "connections_refused", "Connections turned away at the connection limit.")  \
-    X(COUNT_BYTES_RECEIVED, "received_bytes", "Bytes read from clients.")                                    \
-    X(COUNT_BYTES_SENT, "sent_bytes", "Bytes written to clients.")                                           \
-    X(COUNT_REQUESTS, "requests", "Requests that passed the HTTP guard.")                                    \
-    X(COUNT_REQUESTS_REFUSED, "requests_refused", "Requests that the HTTP guard refused.")                   \
-    X(COUNT_TIMEOUTS, "timeouts", "Connections closed because a timeout ran out.")                           \
-    X(COUNT_RESPONSES_2XX, "responses_2xx", "Responses with a status of 2xx, streams included.")             \
-    X(COUNT_RESPONSES_3XX, "responses_3xx", "Responses with a status of 3xx.")                               \
-    X(COUNT_RESPONSES_4XX, "responses_4xx", "Responses with a status of 4xx.")                               \
-    X(COUNT_RESPONSES_5XX, "responses_5xx", "Responses with a status of 5xx.")                               \
-    X(COUNT_QUEUE_REFUSALS, "queue_refusals", "Requests refused because the request queue was full.")        \
-    X(COUNT_STREAMS_OPENED, "streams_opened", "Event streams opened.")                                       \
-    X(COUNT_STREAMS_CLOSED, "streams_closed", "Event streams ended.")                                        \
-    X(COUNT_STREAMS_REFUSED, "streams_refused", "Event streams sent away to come back later.")               \
-    X(COUNT_DELIVERIES, "deliveries", "Events handed to a stream's connection.")                             \
-    X(COUNT_ECHOES, "echoes_suppressed", "Events withheld from the session that caused them.")               \
-    X(COUNT_RESYNCS, "resyncs", "Streams told to refetch.")                                                  \
-    X(COUNT_COMMENTS, "comments", "Comment lines sent to keep streams awake.")                               \
-    X(COUNT_LOG_APPENDED, "log_appended", "Events put into the logs of the loops.")                          \
-    X(COUNT_LOG_TRIMMED, "log_trimmed", "Events dropped from the logs of the loops.")                        \
-    X(COUNT_INBOX_OVERFLOWS, "inbox_overflows", "Times that a loop's inbox was full of events.")             \
-    X(COUNT_EVENTS, "events", "Events committed.")                                                           \
-    X(COUNT_HANDLERS, "handlers", "Script handlers run.")                                                    \
-    X(COUNT_HANDLER_ERRORS, "handler_errors", "Script handlers that raised an error.")                       \
-    X(COUNT_HANDLER_DEADLINES, "handler_deadlines", "Script handlers ended at their deadline.")              \
-    X(COUNT_HANDLER_MEMORY, "handler_memory", "Script handlers ended at the memory limit.")                  \
-    X(COUNT_COMMITS, "commits", "Transactions committed.")                                                   \
-    X(COUNT_COMMIT_FAILURES, "commit_failures", "Transactions that could not be committed.")                 \
+#define COUNTERS(X)                                                                                                    \
+    X(COUNT_CONNECTIONS_OPENED, "connections_opened", "Connections accepted.")                                         \
+    X(COUNT_CONNECTIONS_CLOSED, "connections_closed", "Connections closed.")                                           \
+    X(COUNT_CONNECTIONS_REFUSED, "connections_refused", "Connections turned away at the connection limit.")            \
+    X(COUNT_BYTES_RECEIVED, "received_bytes", "Bytes read from clients.")                                              \
+    X(COUNT_BYTES_SENT, "sent_bytes", "Bytes written to clients.")                                                     \
+    X(COUNT_REQUESTS, "requests", "Requests that passed the HTTP guard.")                                              \
+    X(COUNT_REQUESTS_REFUSED, "requests_refused", "Requests that the HTTP guard refused.")                             \
+    X(COUNT_TIMEOUTS, "timeouts", "Connections closed because a timeout ran out.")                                     \
+    X(COUNT_RESPONSES_2XX, "responses_2xx", "Responses with a status of 2xx, streams included.")                       \
+    X(COUNT_RESPONSES_3XX, "responses_3xx", "Responses with a status of 3xx.")                                         \
+    X(COUNT_RESPONSES_4XX, "responses_4xx", "Responses with a status of 4xx.")                                         \
+    X(COUNT_RESPONSES_5XX, "responses_5xx", "Responses with a status of 5xx.")                                         \
+    X(COUNT_QUEUE_REFUSALS, "queue_refusals", "Requests refused because the request queue was full.")                  \
+    X(COUNT_STREAMS_OPENED, "streams_opened", "Event streams opened.")                                                 \
+    X(COUNT_STREAMS_CLOSED, "streams_closed", "Event streams ended.")                                                  \
+    X(COUNT_STREAMS_REFUSED, "streams_refused", "Event streams sent away to come back later.")                         \
+    X(COUNT_DELIVERIES, "deliveries", "Events handed to a stream's connection.")                                       \
+    X(COUNT_ECHOES, "echoes_suppressed", "Events withheld from the session that caused them.")                         \
+    X(COUNT_RESYNCS, "resyncs", "Streams told to refetch.")                                                            \
+    X(COUNT_COMMENTS, "comments", "Comment lines sent to keep streams awake.")                                         \
+    X(COUNT_LOG_APPENDED, "log_appended", "Events put into the logs of the loops.")                                    \
+    X(COUNT_LOG_TRIMMED, "log_trimmed", "Events dropped from the logs of the loops.")                                  \
+    X(COUNT_INBOX_OVERFLOWS, "inbox_overflows", "Times that a loop's inbox was full of events.")                       \
+    X(COUNT_EVENTS, "events", "Events committed.")                                                                     \
+    X(COUNT_HANDLERS, "handlers", "Script handlers run.")                                                              \
+    X(COUNT_HANDLER_ERRORS, "handler_errors", "Script handlers that raised an error.")                                 \
+    X(COUNT_HANDLER_DEADLINES, "handler_deadlines", "Script handlers ended at their deadline.")                        \
+    X(COUNT_HANDLER_MEMORY, "handler_memory", "Script handlers ended at the memory limit.")                            \
+    X(COUNT_COMMITS, "commits", "Transactions committed.")                                                             \
+    X(COUNT_COMMIT_FAILURES, "commit_failures", "Transactions that could not be committed.")                           \
     X(COUNT_JOBS_TAKEN, "jobs_taken", "Requests taken from the request queue.")
 
 enum counter {

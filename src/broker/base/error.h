@@ -18,12 +18,10 @@ struct error {
 };
 
 /* Fills *e (which may be NULL) and returns false, so that a failing function can `return error_set(...)`. */
-bool error_set(struct error *e, const char *code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+bool error_set(struct error *e, const char *code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same with code "invalid_field", for a field of some input. */
-bool error_field(struct error *e, const char *field, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+bool error_field(struct error *e, const char *field, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same for a failed allocation: code "out_of_memory". */
 bool error_no_memory(struct error *e);

@@ -50,8 +50,7 @@ bool response_add_header(struct exchange *ex, struct str name, struct str value,
         return error_set(e, "invalid_header", "the header %.*s is set by the broker", STR_ARG(name));
     if (!value_is_clean(value))
         return error_set(e, "invalid_header",
-                         "the value of the header %.*s holds a control character (CR, LF, NUL, ...)",
-                         STR_ARG(name));
+                         "the value of the header %.*s holds a control character (CR, LF, NUL, ...)", STR_ARG(name));
     if (r->headers.count == r->headers_room) {
         size_t room = r->headers_room == 0 ? 8 : r->headers_room * 2;
         struct pair *at = arena_alloc(&ex->arena, room * sizeof *at);
@@ -76,8 +75,7 @@ void response_clear(struct exchange *ex)
     buf_free(&ex->response.body);
 }
 
-void response_set_error(struct exchange *ex, int status, const char *code, const char *message,
-                        const char *field)
+void response_set_error(struct exchange *ex, int status, const char *code, const char *message, const char *field)
 {
     response_clear(ex);
     ex->response.status = status;

@@ -58,9 +58,8 @@ struct request {
 };
 
 struct response {
-    int status; /* 0: none yet */
-    struct pairs
-        headers; /* checked by response_add_header; without framing headers, which http writes itself */
+    int status;           /* 0: none yet */
+    struct pairs headers; /* checked by response_add_header; without framing headers, which http writes itself */
     size_t headers_room;
     struct buf body;
 };
@@ -117,8 +116,7 @@ void response_clear(struct exchange *ex);
  * Makes the response the error answer of the wire contract: {"error":{"code","message","field"}}. `field` may
  * be empty.
  */
-void response_set_error(struct exchange *ex, int status, const char *code, const char *message,
-                        const char *field);
+void response_set_error(struct exchange *ex, int status, const char *code, const char *message, const char *field);
 
 /* The worker starts: returns false when the exchange has expired already. */
 bool exchange_start(struct exchange *ex, uint64_t now_ns);

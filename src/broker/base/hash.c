@@ -47,8 +47,8 @@ static inline uint64_t load_le(const char *p, size_t len)
 uint64_t hash_str(struct str key)
 {
     pthread_once(&secret_once, draw_secret);
-    struct state s = {secret[0] ^ 0x736f6d6570736575u, secret[1] ^ 0x646f72616e646f6du,
-                      secret[0] ^ 0x6c7967656e657261u, secret[1] ^ 0x7465646279746573u};
+    struct state s = {secret[0] ^ 0x736f6d6570736575u, secret[1] ^ 0x646f72616e646f6du, secret[0] ^ 0x6c7967656e657261u,
+                      secret[1] ^ 0x7465646279746573u};
     size_t at = 0;
 
     for (; at + 8 <= key.len; at += 8) {

@@ -69,9 +69,11 @@ static bool scan_escape(struct scan *s)
 {
     char c = peek(s);
 
+    if (c == '\0' || strchr("\"\\/bfnrtu", c) == NULL)
+        return refuse(s, "an unknown escape");
     s->at++;
     if (c != 'u')
-        return c != '\0' && strchr("\"\\/bfnrt", c) != NULL ? true : refuse(s, "an unknown escape");
+        return true;
     unsigned first;
     unsigned second;
     if (!hex4(s, &first))

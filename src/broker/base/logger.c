@@ -26,8 +26,7 @@ static size_t write_prefix(char *line, size_t size, enum log_level level, const 
 
     gmtime_r(&seconds, &parts);
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &parts);
-    return (size_t)snprintf(line, size, "%s.%03uZ %s %s: ", stamp, (unsigned)(now % 1000), names[level],
-                            area);
+    return (size_t)snprintf(line, size, "%s.%03uZ %s %s: ", stamp, (unsigned)(now % 1000), names[level], area);
 }
 
 /* Copies the message so that only line breaks inside it stay visible, as indented continuation lines. */

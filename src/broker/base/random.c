@@ -42,6 +42,7 @@ void random_hex(char *out, size_t len)
 {
     unsigned char bytes[64];
 
+    out[0] = '\0';
     for (size_t done = 0; done < len; done += sizeof bytes) {
         size_t part = len - done < sizeof bytes ? len - done : sizeof bytes;
         random_bytes(bytes, part);

@@ -37,9 +37,9 @@ static bool check_name(const char *field, struct str name, struct error *e)
     if (name.len == 0)
         return error_field(e, field, "%s is missing", field);
     if (!event_name_valid(name))
-        return error_field(
-            e, field, "%s must be a letter followed by letters, digits, '_', '-' or '.', at most %d in all",
-            field, EVENT_NAME_MAX);
+        return error_field(e, field,
+                           "%s must be a letter followed by letters, digits, '_', '-' or '.', at most %d in all", field,
+                           EVENT_NAME_MAX);
     return true;
 }
 
@@ -54,16 +54,15 @@ static bool check_optional_id(const char *field, struct str id, struct error *e)
 static bool check_fields(const struct event_fields *f, struct error *e)
 {
     if (!check_name("entity", f->entity, e) || !check_name("action", f->action, e) ||
-        !check_optional_id("entityId", f->entity_id, e) ||
-        !check_optional_id("projectId", f->project_id, e) || !check_optional_id("userId", f->user_id, e) ||
-        !check_optional_id("sessionId", f->session_id, e))
+        !check_optional_id("entityId", f->entity_id, e) || !check_optional_id("projectId", f->project_id, e) ||
+        !check_optional_id("userId", f->user_id, e) || !check_optional_id("sessionId", f->session_id, e))
         return false;
     for (size_t i = 0; i < f->target_count; i++)
         if (!event_id_valid(f->targets[i]))
             return error_field(
                 e, "targetUserIds",
-                "targetUserIds[%zu] must be a user id: 1 to %d bytes of UTF-8 without control characters",
-                i + 1, EVENT_ID_MAX);
+                "targetUserIds[%zu] must be a user id: 1 to %d bytes of UTF-8 without control characters", i + 1,
+                EVENT_ID_MAX);
     return true;
 }
 
@@ -101,12 +100,17 @@ static void set_targets(struct event *ev, const struct event_fields *f, char **a
             ev->targets[ev->target_count++] = ev->targets[i];
 }
 
-struct event *event_create(const struct event_fields *f, struct error *e)
+struct event *event_create(const struct event_fields *fields, struct error *e)
 {
+    struct event_fields copy = *fields;
+    const struct event_fields *f = &copy;
+
+    if (copy.everyone)
+        copy.target_count = 0;
     if (!check_fields(f, e))
         return NULL;
-    size_t bytes = f->entity.len + f->action.len + f->entity_id.len + f->project_id.len + f->user_id.len +
-                   f->session_id.len;
+    size_t bytes =
+        f->entity.len + f->action.len + f->entity_id.len + f->project_id.len + f->user_id.len + f->session_id.len;
     for (size_t i = 0; i < f->target_count; i++)
         bytes += f->targets[i].len;
     size_t table = f->target_count * sizeof(struct event_target);
@@ -165,8 +169,7 @@ static void append_payload(struct buf *out, const struct event *ev, uint64_t tim
     buf_append_char(out, '}');
 }
 
-bool event_seal(struct event *ev, const struct generation *g, uint64_t position, uint64_t timestamp_ms,
-                struct error *e)
+bool event_seal(struct event *ev, const struct generation *g, uint64_t position, uint64_t timestamp_ms, struct error *e)
 {
     char id[POSITION_TEXT_MAX];
     struct buf payload = BUF_EMPTY;

@@ -21,8 +21,9 @@ struct numbers {
 struct log_user {
     uint64_t hash;
     struct list subscribers;
-    struct numbers own; /* the events meant for this user, wide ones excepted */
-    struct str id;      /* behind the struct */
+    struct list connected; /* of the log's, while there are subscribers */
+    struct numbers own;    /* the events meant for this user, wide ones excepted */
+    struct str id;         /* behind the struct */
 };
 
 /* Events are numbered by the log, modulo 2^32; positions may have holes, numbers have none. */
@@ -31,7 +32,8 @@ struct event_log {
     struct counters *counters;
     event_log_on_event *on_event;
     void *context;
-    struct map users; /* of struct log_user, owned */
+    struct map users;      /* of struct log_user, owned */
+    struct list connected; /* those with subscribers: an event for everyone costs nothing for the others */
     struct event **ring;
     uint32_t capacity; /* a power of two */
     uint32_t first;    /* the number of the oldest event kept */
@@ -147,6 +149,7 @@ static struct log_user *find_or_add_user(struct event_log *log, struct str id, u
     memcpy(copy, id.ptr, id.len);
     *user = (struct log_user){.hash = hash, .id = {copy, id.len}};
     list_init(&user->subscribers);
+    list_init(&user->connected);
     if (!map_insert(&log->users, hash, user)) {
         free(user);
         return NULL;
@@ -179,8 +182,8 @@ static size_t weight(const struct event *ev)
     return sizeof *ev + ev->frame_len + ev->target_count * (sizeof *ev->targets + sizeof(uint32_t) + 16);
 }
 
-struct event_log *event_log_create(const struct event_log_limits *limits, uint64_t position,
-                                   struct counters *counters, event_log_on_event *on_event, void *context)
+struct event_log *event_log_create(const struct event_log_limits *limits, uint64_t position, struct counters *counters,
+                                   event_log_on_event *on_event, void *context)
 {
     struct event_log *log = calloc(1, sizeof *log);
 
@@ -192,6 +195,7 @@ struct event_log *event_log_create(const struct event_log_limits *limits, uint64
     log->context = context;
     log->head = position;
     log->floor = position;
+    list_init(&log->connected);
     return log;
 }
 
@@ -256,8 +260,8 @@ void event_log_gap(struct event_log *log, uint64_t position)
         drop_first(log);
     log->head = position;
     log->floor = position;
-    const struct log_user *user;
-    for (size_t at = 0; (user = map_next(&log->users, &at)) != NULL;) {
+    for (struct list *at = log->connected.next; at != &log->connected; at = at->next) {
+        const struct log_user *user = list_entry(at, struct log_user, connected);
         for (struct list *node = user->subscribers.next; node != &user->subscribers; node = node->next) {
             struct subscriber *s = list_entry(node, struct subscriber, of_user);
             s->gap = true;
@@ -305,12 +309,8 @@ static bool note_wide(struct event_log *log, const struct event *ev, uint32_t nu
 {
     if (!numbers_push(&log->wide, number))
         return false;
-    if (ev->everyone) {
-        const struct log_user *user;
-        for (size_t at = 0; (user = map_next(&log->users, &at)) != NULL;)
-            touch_user(log, user, true);
-        return true;
-    }
+    for (struct list *at = log->connected.next; ev->everyone && at != &log->connected; at = at->next)
+        touch_user(log, list_entry(at, struct log_user, connected), true);
     for (size_t i = 0; i < ev->target_count; i++) {
         const struct log_user *user = find_user(log, ev->targets[i].user_id, ev->targets[i].hash);
         if (user != NULL)
@@ -370,6 +370,8 @@ bool event_log_subscribe(struct event_log *log, struct subscriber *s, struct str
     if (user == NULL)
         return false;
     *s = (struct subscriber){.user = user};
+    if (list_empty(&user->subscribers))
+        list_push(&log->connected, &user->connected);
     list_push(&user->subscribers, &s->of_user);
     event_log_skip(log, s);
     return true;
@@ -383,6 +385,8 @@ void event_log_unsubscribe(struct event_log *log, struct subscriber *s)
         return;
     list_remove(&s->of_user);
     s->user = NULL;
+    if (list_empty(&user->subscribers))
+        list_remove(&user->connected);
     release_user(log, user);
 }
 
@@ -429,6 +433,9 @@ enum log_walk event_log_next(struct event_log *log, const struct subscriber *s, 
     const struct numbers *own = &s->user->own;
     const struct numbers *wide = &log->wide;
 
+    if (!s->behind) /* its cursor is left where it was when it became level, and may be behind the log by now
+                     */
+        return LOG_END;
     if (s->gap || before(cursor->own, own->base) || before(cursor->wide, wide->base))
         return LOG_LOST;
     for (;;) {
@@ -436,8 +443,7 @@ enum log_walk event_log_next(struct event_log *log, const struct subscriber *s, 
         bool has_wide = cursor->wide != numbers_end(wide);
         if (!has_own && !has_wide)
             return LOG_END;
-        if (has_own &&
-            (!has_wide || before(numbers_get(own, cursor->own), numbers_get(wide, cursor->wide)))) {
+        if (has_own && (!has_wide || before(numbers_get(own, cursor->own), numbers_get(wide, cursor->wide)))) {
             *ev = event_at(log, numbers_get(own, cursor->own++));
             return LOG_EVENT;
         }

@@ -53,8 +53,8 @@ typedef void event_log_on_event(void *context, struct subscriber *s);
  * Makes a log whose history begins behind `position` (the journal's, at that moment). NULL when memory is
  * short. `counters` outlives the log.
  */
-struct event_log *event_log_create(const struct event_log_limits *limits, uint64_t position,
-                                   struct counters *counters, event_log_on_event *on_event, void *context);
+struct event_log *event_log_create(const struct event_log_limits *limits, uint64_t position, struct counters *counters,
+                                   event_log_on_event *on_event, void *context);
 
 /* Needs all subscribers gone. Accepts NULL. */
 void event_log_free(struct event_log *log);

@@ -35,6 +35,8 @@ static void append_data(struct buf *out, struct str data)
 
 bool sse_append_event(struct buf *out, const struct sse_event *event, struct error *e)
 {
+    size_t before = out->len;
+
     if (has_any(event->name, "\r\n", 2))
         return error_field(e, "event", "a line break in an event's name");
     if (has_any(event->id, "\r\n\0", 3))
@@ -45,7 +47,10 @@ bool sse_append_event(struct buf *out, const struct sse_event *event, struct err
         append_field(out, STR("event"), event->name);
     append_data(out, event->data);
     buf_append_char(out, '\n');
-    return out->failed ? error_no_memory(e) : true;
+    if (!out->failed)
+        return true;
+    out->len = before;
+    return error_no_memory(e);
 }
 
 void sse_append_retry(struct buf *out, unsigned milliseconds)

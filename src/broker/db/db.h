@@ -107,7 +107,8 @@ uint64_t db_statement_version(const struct db_statement *s);
 /* Rows changed by the last statement that changes any. */
 int64_t db_changes(const struct db *db);
 
-/* Runs a text of any number of statements without parameters; what the broker keeps for itself is refused. */
+/* Runs a text of any number of statements without parameters; what the broker keeps for itself is refused. Not for
+ * reading: with db_set_read_only it is "read_only". */
 bool db_run_script(struct db *db, const char *sql, struct error *e);
 
 /* The same for the broker's own statements. */

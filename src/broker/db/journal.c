@@ -53,8 +53,7 @@ void journal_unlock(struct journal *j)
     write_lock_release(&j->lock);
 }
 
-bool journal_prepare(struct journal *j, struct db *db, struct event *const *events, size_t count,
-                     struct error *e)
+bool journal_prepare(struct journal *j, struct db *db, struct event *const *events, size_t count, struct error *e)
 {
     uint64_t position = atomic_load(&j->published);
     uint64_t now_ms = clock_wall_ms();

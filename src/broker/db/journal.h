@@ -38,8 +38,7 @@ void journal_unlock(struct journal *j);
  * Failure: false, and the transaction must be rolled back. The ids are used only by journal_publish; without
  * it the next transaction gets the same ones.
  */
-bool journal_prepare(struct journal *j, struct db *db, struct event *const *events, size_t count,
-                     struct error *e);
+bool journal_prepare(struct journal *j, struct db *db, struct event *const *events, size_t count, struct error *e);
 
 /* After the commit: hands the sealed events to the bus. */
 void journal_publish(struct journal *j, struct event *const *events, size_t count);

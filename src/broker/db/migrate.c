@@ -3,12 +3,11 @@
 #include <ctype.h>
 #include <string.h>
 
-static const char history_table[] =
-    "CREATE TABLE IF NOT EXISTS pillar_migrations ("
-    " step INTEGER PRIMARY KEY,"
-    " name TEXT NOT NULL,"
-    " sql TEXT NOT NULL,"
-    " appliedAt TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')))";
+static const char history_table[] = "CREATE TABLE IF NOT EXISTS pillar_migrations ("
+                                    " step INTEGER PRIMARY KEY,"
+                                    " name TEXT NOT NULL,"
+                                    " sql TEXT NOT NULL,"
+                                    " appliedAt TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')))";
 
 /* The next byte of a text in which every run of white space counts as one space, and none at the ends; 0 at
  * the end. */
@@ -51,12 +50,10 @@ static bool refuse(struct error *e, size_t step, const char *name, const char *p
                      name[0] == '\0' ? "" : ")", problem);
 }
 
-static bool check_history(struct db *db, const struct migration *steps, size_t count, size_t *known,
-                          struct error *e)
+static bool check_history(struct db *db, const struct migration *steps, size_t count, size_t *known, struct error *e)
 {
     bool ok = true;
-    struct db_statement *s =
-        db_prepare_internal(db, STR("SELECT sql FROM pillar_migrations ORDER BY step"), e);
+    struct db_statement *s = db_prepare_internal(db, STR("SELECT sql FROM pillar_migrations ORDER BY step"), e);
 
     if (s == NULL)
         return false;
@@ -109,8 +106,7 @@ static bool check_foreign_keys(struct db *db, struct error *e)
     return ok;
 }
 
-static bool apply(struct db *db, const struct migration *steps, size_t count, size_t *applied,
-                  struct error *e)
+static bool apply(struct db *db, const struct migration *steps, size_t count, size_t *applied, struct error *e)
 {
     size_t known;
 

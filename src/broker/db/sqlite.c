@@ -46,11 +46,6 @@ struct db {
 
 /* --- errors --- */
 
-static bool is_constraint(int code)
-{
-    return (code & 0xff) == SQLITE_CONSTRAINT;
-}
-
 static const char *code_of(int extended)
 {
     switch (extended) {
@@ -116,13 +111,21 @@ static void read_columns(struct error *e, const char *message)
     }
 }
 
+static bool must_stop(const struct db *db)
+{
+    return db->stop != NULL && db->stop(db->stop_context);
+}
+
 static bool fail(struct db *db, struct error *e)
 {
     int extended = sqlite3_extended_errcode(db->handle);
     const char *message = sqlite3_errmsg(db->handle);
 
-    (void)error_set(e, code_of(extended), "%s", message);
-    if (e != NULL && is_constraint(extended))
+    /* The busy handler stops waiting when the guard says so, and SQLite knows no other word for that than busy. */
+    bool stopped = (extended & 0xff) == SQLITE_BUSY && must_stop(db);
+
+    (void)error_set(e, stopped ? "deadline" : code_of(extended), "%s", message);
+    if (e != NULL && (strcmp(e->code, "unique") == 0 || strcmp(e->code, "not_null") == 0))
         read_columns(e, message);
     return false;
 }
@@ -137,9 +140,8 @@ static bool is_ours(const char *table)
 /* Pragmas that only tell something about the schema. */
 static bool is_harmless_pragma(const char *name)
 {
-    static const char *const harmless[] = {"table_info",       "table_xinfo",      "table_list",
-                                           "index_list",       "index_info",       "index_xinfo",
-                                           "foreign_key_list", "foreign_key_check"};
+    static const char *const harmless[] = {"table_info", "table_xinfo", "table_list",       "index_list",
+                                           "index_info", "index_xinfo", "foreign_key_list", "foreign_key_check"};
 
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
         if (strcasecmp(name, harmless[i]) == 0)
@@ -166,30 +168,18 @@ static int authorize(void *context, int action, const char *first, const char *s
         return is_harmless_pragma(first) ? SQLITE_OK : SQLITE_DENY;
     case SQLITE_FUNCTION:
         return strcasecmp(second, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
-    case SQLITE_INSERT:
-    case SQLITE_UPDATE:
-    case SQLITE_DELETE:
-    case SQLITE_CREATE_TABLE:
-    case SQLITE_DROP_TABLE:
-    case SQLITE_CREATE_INDEX:
-    case SQLITE_CREATE_TRIGGER:
-        return is_ours(first) ||
-                       ((action == SQLITE_CREATE_INDEX || action == SQLITE_CREATE_TRIGGER) && is_ours(second))
-                   ? SQLITE_DENY
-                   : SQLITE_OK;
-    case SQLITE_ALTER_TABLE:
-        return is_ours(second) ? SQLITE_DENY : SQLITE_OK;
-    default:
+    case SQLITE_READ:
+    case SQLITE_SELECT:
+    case SQLITE_RECURSIVE:
         return SQLITE_OK;
+    case SQLITE_UPDATE: /* `second` is a column */
+        return is_ours(first) ? SQLITE_DENY : SQLITE_OK;
+    default: /* what is made, changed or dropped, or the table it belongs to, is named by one of the two */
+        return is_ours(first) || is_ours(second) ? SQLITE_DENY : SQLITE_OK;
     }
 }
 
 /* --- waiting --- */
-
-static bool must_stop(const struct db *db)
-{
-    return db->stop != NULL && db->stop(db->stop_context);
-}
 
 static int on_progress(void *context)
 {
@@ -243,8 +233,7 @@ struct db *db_open(const char *url, struct error *e)
     }
     list_init(&db->recent);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    bool ok =
-        sqlite3_open_v2(path.ptr, &db->handle, flags, NULL) == SQLITE_OK ? configure(db, e) : fail(db, e);
+    bool ok = sqlite3_open_v2(path.ptr, &db->handle, flags, NULL) == SQLITE_OK ? configure(db, e) : fail(db, e);
     if (!ok) {
         struct error why = e != NULL ? *e : (struct error){0};
         (void)error_set(e, "unavailable", "cannot open the database %s: %s", path.ptr, why.message);
@@ -300,6 +289,22 @@ static bool statement_matches(const void *value, const void *key)
     return s->internal == wanted->internal && str_eq((struct str){s->sql, s->sql_len}, wanted->sql);
 }
 
+/* Whether another statement follows: white space and comments are none. */
+static bool has_more(struct db *db, const char *tail)
+{
+    while (*tail != '\0') {
+        sqlite3_stmt *another = NULL;
+        const char *from = tail;
+        int result = sqlite3_prepare_v2(db->handle, from, -1, &another, &tail);
+        sqlite3_finalize(another);
+        if (result != SQLITE_OK || another != NULL)
+            return true;
+        if (tail == from)
+            return false;
+    }
+    return false;
+}
+
 static struct db_statement *compile(struct db *db, struct str sql, uint64_t hash, struct error *e)
 {
     const char *tail;
@@ -314,12 +319,12 @@ static struct db_statement *compile(struct db *db, struct str sql, uint64_t hash
     memcpy(s->sql, sql.ptr, sql.len);
     s->sql[sql.len] = '\0';
     list_init(&s->recent);
-    if (sqlite3_prepare_v3(db->handle, s->sql, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &s->handle,
-                           &tail) != SQLITE_OK) {
+    if (sqlite3_prepare_v3(db->handle, s->sql, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &s->handle, &tail) !=
+        SQLITE_OK) {
         (void)fail(db, e);
     } else if (s->handle == NULL) {
         (void)error_set(e, "sql", "the SQL text holds no statement");
-    } else if (tail[strspn(tail, " \t\r\n;")] != '\0') {
+    } else if (has_more(db, tail)) {
         (void)error_set(e, "sql", "the SQL text holds more than one statement");
     } else if (!map_insert(&db->statements, hash, s)) {
         (void)error_no_memory(e);
@@ -337,8 +342,8 @@ struct db_statement *db_prepare(struct db *db, struct str sql, struct error *e)
     struct statement_key key = {sql, db->internal};
     struct db_statement *s = map_find(&db->statements, hash, statement_matches, &key);
 
-    if (sql.len > INT32_MAX - 1) {
-        (void)error_set(e, "sql", "the SQL text is too long");
+    if (sql.len > INT32_MAX - 1 || memchr(sql.ptr, '\0', sql.len) != NULL) {
+        (void)error_set(e, "sql", "the SQL text is too long, or holds a NUL");
         return NULL;
     }
     if (s == NULL) {
@@ -382,8 +387,7 @@ bool db_bind(struct db_statement *s, int parameter, const struct db_value *value
         result = sqlite3_bind_double(s->handle, parameter, value->real);
         break;
     case DB_TEXT:
-        result =
-            sqlite3_bind_text64(s->handle, parameter, bytes, value->bytes.len, SQLITE_STATIC, SQLITE_UTF8);
+        result = sqlite3_bind_text64(s->handle, parameter, bytes, value->bytes.len, SQLITE_STATIC, SQLITE_UTF8);
         break;
     case DB_BLOB:
         result = sqlite3_bind_blob64(s->handle, parameter, bytes, value->bytes.len, SQLITE_STATIC);
@@ -474,8 +478,7 @@ struct db_value db_column(struct db_statement *s, int column)
     switch (sqlite3_column_type(s->handle, column)) {
     case SQLITE_INTEGER:
         v.integer = sqlite3_column_int64(s->handle, column);
-        v.type = (v.integer == 0 || v.integer == 1) && is_boolean_column(s->handle, column) ? DB_BOOLEAN
-                                                                                            : DB_INTEGER;
+        v.type = (v.integer == 0 || v.integer == 1) && is_boolean_column(s->handle, column) ? DB_BOOLEAN : DB_INTEGER;
         break;
     case SQLITE_FLOAT:
         v.type = DB_REAL;
@@ -516,8 +519,7 @@ void db_finish_all(struct db *db)
 uint64_t db_statement_version(const struct db_statement *s)
 {
     /* A schema change makes SQLite prepare the statement anew, by itself. */
-    return s->version << 16 |
-           (uint64_t)(sqlite3_stmt_status(s->handle, SQLITE_STMTSTATUS_REPREPARE, 0) & 0xffff);
+    return s->version << 16 | (uint64_t)(sqlite3_stmt_status(s->handle, SQLITE_STMTSTATUS_REPREPARE, 0) & 0xffff);
 }
 
 int64_t db_changes(const struct db *db)
@@ -527,6 +529,8 @@ int64_t db_changes(const struct db *db)
 
 bool db_run_script(struct db *db, const char *sql, struct error *e)
 {
+    if (db->read_only && !db->internal)
+        return error_set(e, "read_only", "only single statements can be read");
     return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? true : fail(db, e);
 }
 

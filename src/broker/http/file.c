@@ -157,8 +157,8 @@ static void http_date(char out[32], time_t when)
 
 static void entity_tag(char out[64], const struct stat *info)
 {
-    snprintf(out, 64, "\"%llx-%llx-%llx\"", (unsigned long long)info->st_size,
-             (unsigned long long)info->st_mtim.tv_sec, (unsigned long long)info->st_mtim.tv_nsec);
+    snprintf(out, 64, "\"%llx-%llx-%llx\"", (unsigned long long)info->st_size, (unsigned long long)info->st_mtim.tv_sec,
+             (unsigned long long)info->st_mtim.tv_nsec);
 }
 
 /* If-None-Match is a list of tags, or "*"; the comparison is the weak one (RFC 9110 section 13.1.2). */
@@ -240,8 +240,8 @@ static bool prepare(struct h1_file *f)
     entity_tag(tag, &f->info);
     f->left = size;
     ex->response.status = 200;
-    bool ok = add(ex, "ETag", tag) && add(ex, "Last-Modified", modified) &&
-              add(ex, "Cache-Control", "no-cache") && add(ex, "X-Content-Type-Options", "nosniff");
+    bool ok = add(ex, "ETag", tag) && add(ex, "Last-Modified", modified) && add(ex, "Cache-Control", "no-cache") &&
+              add(ex, "X-Content-Type-Options", "nosniff");
     if (not_modified(r, str_of(tag), str_of(modified))) {
         ex->response.status = 304;
         return ok;

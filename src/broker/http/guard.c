@@ -23,21 +23,24 @@ static bool is_control(char c)
 
 /* --- the head: its extent --- */
 
-static bool check_extent(size_t len, const struct head_scan *scan, const struct guard_limits *limits,
-                         struct refusal *why)
+/* How far a head may reach, and what is said of one that reaches further. The request line has a bound of its own. */
+static size_t extent(const struct head_scan *scan, const struct guard_limits *limits)
 {
-    if (scan->lines == 0 && len > limits->target_bytes + REQUEST_LINE_REST)
+    size_t line = limits->target_bytes + REQUEST_LINE_REST;
+
+    return scan->lines == 0 && line < limits->header_bytes ? line : limits->header_bytes;
+}
+
+static bool too_far(const struct head_scan *scan, const struct guard_limits *limits, struct refusal *why)
+{
+    if (extent(scan, limits) < limits->header_bytes)
         return refuse(why, 414, "target_too_long", "the request target is longer than this server accepts");
-    if (len > limits->header_bytes)
-        return refuse(why, 431, "headers_too_large", "the request head is larger than this server accepts");
-    if (scan->lines > limits->header_count + 1)
-        return refuse(why, 431, "too_many_headers",
-                      "the request has more header fields than this server accepts");
-    return true;
+    return refuse(why, 431, "headers_too_large", "the request head is larger than this server accepts");
 }
 
 /* A line ended whose text is `len` bytes long. *end tells that it ends the head. */
-static bool on_line_end(struct head_scan *scan, size_t len, size_t next, bool *end, struct refusal *why)
+static bool on_line_end(struct head_scan *scan, const struct guard_limits *limits, size_t len, size_t next, bool *end,
+                        struct refusal *why)
 {
     bool first = scan->line == 0;
 
@@ -47,37 +50,42 @@ static bool on_line_end(struct head_scan *scan, size_t len, size_t next, bool *e
         scan->lines++;
     else if (!*end && !first) /* RFC 9112 section 2.2: one empty line before the request line is forgiven */
         return bad(why, "empty lines where a request line should be");
+    if (scan->lines > limits->header_count + 1)
+        return refuse(why, 431, "too_many_headers", "the request has more header fields than this server accepts");
     return true;
 }
 
-static bool scan_head(struct str data, struct head_scan *scan, bool *end, struct refusal *why)
+static bool on_head_byte(struct str data, struct head_scan *scan, const struct guard_limits *limits, bool *end,
+                         struct refusal *why)
 {
-    *end = false;
-    for (; scan->scanned < data.len && !*end; scan->scanned++) {
-        size_t i = scan->scanned;
-        char c = data.ptr[i];
-        bool after_cr = i > scan->line && data.ptr[i - 1] == '\r';
-        if (c == '\n' && !after_cr)
-            return bad(why, "a line that ends with LF alone");
-        if (c != '\n' && after_cr)
-            return bad(why, "a CR that no LF follows");
-        if (c == '\n') {
-            if (!on_line_end(scan, i - 1 - scan->line, i + 1, end, why))
-                return false;
-        } else if (c != '\r' && is_control(c)) {
-            return bad(why, "a control character in the request head");
-        }
-    }
+    size_t i = scan->scanned;
+    char c = data.ptr[i];
+    bool after_cr = i > scan->line && data.ptr[i - 1] == '\r';
+
+    if (c == '\n')
+        return after_cr ? on_line_end(scan, limits, i - 1 - scan->line, i + 1, end, why)
+                        : bad(why, "a line that ends with LF alone");
+    if (after_cr)
+        return bad(why, "a CR that no LF follows");
+    if (c != '\r' && is_control(c))
+        return bad(why, "a control character in the request head");
     return true;
 }
 
+/* The verdict depends on the bytes alone, in their order, and not on how they came in pieces. */
 enum head_progress guard_find_head(struct str data, struct head_scan *scan, const struct guard_limits *limits,
                                    size_t *len, struct refusal *why)
 {
-    bool end;
+    bool end = false;
 
-    if (!scan_head(data, scan, &end, why) || !check_extent(scan->scanned, scan, limits, why))
-        return HEAD_REFUSED;
+    for (; scan->scanned < data.len && !end; scan->scanned++) {
+        if (scan->scanned >= extent(scan, limits)) {
+            (void)too_far(scan, limits, why);
+            return HEAD_REFUSED;
+        }
+        if (!on_head_byte(data, scan, limits, &end, why))
+            return HEAD_REFUSED;
+    }
     *len = scan->scanned;
     return end ? HEAD_COMPLETE : HEAD_PARTIAL;
 }
@@ -100,8 +108,7 @@ static bool check_version(struct str version, bool *http_1_0, struct refusal *wh
     if (*http_1_0 || str_eq(version, STR("HTTP/1.1")))
         return true;
     bool digits = version.len == 8 && str_starts_with(version, STR("HTTP/")) && version.ptr[5] >= '0' &&
-                  version.ptr[5] <= '9' && version.ptr[6] == '.' && version.ptr[7] >= '0' &&
-                  version.ptr[7] <= '9';
+                  version.ptr[5] <= '9' && version.ptr[6] == '.' && version.ptr[7] >= '0' && version.ptr[7] <= '9';
     if (!digits)
         return bad(why, "the request line does not end with an HTTP version");
     return refuse(why, 505, "version_not_supported", "this server speaks HTTP/1.0 and HTTP/1.1");
@@ -134,14 +141,13 @@ static bool check_request_line(struct str line, const struct guard_limits *limit
     struct str rest = line;
     struct str version;
 
-    if (!str_split(&rest, ' ', &v->method) || !str_split(&rest, ' ', &v->target) ||
-        !str_split(&rest, ' ', &version) || rest.ptr != NULL)
+    if (!str_split(&rest, ' ', &v->method) || !str_split(&rest, ' ', &v->target) || !str_split(&rest, ' ', &version) ||
+        rest.ptr != NULL)
         return bad(&v->refusal, "the request line is not: method, target and version with one space between");
     if (!check_method(v->method, &v->refusal) || !check_version(version, &v->http_1_0, &v->refusal))
         return false;
     if (v->target.len > limits->target_bytes)
-        return refuse(&v->refusal, 414, "target_too_long",
-                      "the request target is longer than this server accepts");
+        return refuse(&v->refusal, 414, "target_too_long", "the request target is longer than this server accepts");
     return check_target(v->method, v->target, &v->refusal);
 }
 
@@ -154,8 +160,7 @@ struct seen {
     bool content_type;
 };
 
-static bool check_length(struct str value, const struct guard_limits *limits, struct seen *seen,
-                         struct head_verdict *v)
+static bool check_length(struct str value, const struct guard_limits *limits, struct seen *seen, struct head_verdict *v)
 {
     if (seen->length)
         return bad(&v->refusal, "more than one Content-Length");
@@ -213,8 +218,7 @@ static bool check_host(struct str value, struct seen *seen, struct head_verdict 
 static bool check_expect(struct str value, struct head_verdict *v)
 {
     if (!str_eq_nocase(value, STR("100-continue")))
-        return refuse(&v->refusal, 417, "expectation_failed",
-                      "the only expectation this server meets is 100-continue");
+        return refuse(&v->refusal, 417, "expectation_failed", "the only expectation this server meets is 100-continue");
     v->expect_continue = !v->http_1_0; /* RFC 9110 section 10.1.1: ignored in HTTP/1.0 */
     return true;
 }
@@ -227,8 +231,7 @@ static bool check_content_coding(struct str value, struct head_verdict *v)
                   "this server accepts no Content-Encoding in requests");
 }
 
-static bool check_field(struct str line, const struct guard_limits *limits, struct seen *seen,
-                        struct head_verdict *v)
+static bool check_field(struct str line, const struct guard_limits *limits, struct seen *seen, struct head_verdict *v)
 {
     struct str value = line;
     struct str name;
@@ -377,8 +380,7 @@ static bool on_size_end(struct chunk_guard *g, const struct guard_limits *limits
     return true;
 }
 
-static bool on_trailer_byte(struct chunk_guard *g, char c, const struct guard_limits *limits,
-                            struct refusal *why)
+static bool on_trailer_byte(struct chunk_guard *g, char c, const struct guard_limits *limits, struct refusal *why)
 {
     if (c == '\r') {
         if (g->state == CHUNK_TRAILER_NAME && g->line_bytes > 0)
@@ -395,8 +397,7 @@ static bool on_trailer_byte(struct chunk_guard *g, char c, const struct guard_li
             return bad(why, "a trailer field whose name is not a token");
     }
     if (g->line_bytes++ == 0 && ++g->trailers > limits->header_count)
-        return refuse(why, 431, "too_many_headers",
-                      "the request has more trailer fields than this server accepts");
+        return refuse(why, 431, "too_many_headers", "the request has more trailer fields than this server accepts");
     return true;
 }
 
@@ -408,14 +409,12 @@ static bool expect_lf(struct chunk_guard *g, char c, int next, struct refusal *w
     return true;
 }
 
-static bool on_framing_byte(struct chunk_guard *g, char c, const struct guard_limits *limits,
-                            struct refusal *why)
+static bool on_framing_byte(struct chunk_guard *g, char c, const struct guard_limits *limits, struct refusal *why)
 {
     /* Tiny chunks cost more to frame than they carry: a quarter of the body's limit is plenty for honest
      * ones. */
     if (++g->framing_bytes > limits->header_bytes + limits->body_bytes / 4)
-        return refuse(why, 431, "headers_too_large",
-                      "a chunked body with more framing than this server accepts");
+        return refuse(why, 431, "headers_too_large", "a chunked body with more framing than this server accepts");
     switch (g->state) {
     case CHUNK_SIZE:
         return on_size_byte(g, c, why);

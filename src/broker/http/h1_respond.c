@@ -161,7 +161,12 @@ void h1_give_up(struct h1_exchange *ex)
         return;
     }
     answer->base.request.method = ex->base.request.method;
+    if (ex->base.kind == EXCHANGE_STREAM) {
+        h1_refuse_stream(&answer->base, "the server could not open the stream");
+        return;
+    }
     response_set_error(&answer->base, 503, "deadline_exceeded", "the handler did not finish in time", "");
+    (void)response_add_header(&answer->base, STR("Retry-After"), STR("1"), NULL);
     h1_respond(&answer->base);
 }
 

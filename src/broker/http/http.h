@@ -78,8 +78,7 @@ void http_count(struct exchange *ex, enum counter which);
 void http_respond(struct exchange *ex);
 
 /* Sends an error answer of the wire contract. */
-void http_respond_error(struct exchange *ex, int status, const char *code, const char *message,
-                        const char *field);
+void http_respond_error(struct exchange *ex, int status, const char *code, const char *message, const char *field);
 
 /* Turns the connection into a stream for request->user_id. The strs are copied. */
 void http_open_stream(struct exchange *ex, const struct stream_request *request);

@@ -76,8 +76,7 @@ void inbox_ask_to_drain(struct inbox *inbox)
 {
     pthread_mutex_lock(&inbox->lock);
     inbox->waiting.drain = true;
-    (void)uv_async_send(
-        inbox->wake); /* under the lock: once the loop has seen the word, the handle may be gone */
+    (void)uv_async_send(inbox->wake); /* under the lock: once the loop has seen the word, the handle may be gone */
     pthread_mutex_unlock(&inbox->lock);
 }
 
@@ -85,8 +84,7 @@ void inbox_ask_to_stop(struct inbox *inbox)
 {
     pthread_mutex_lock(&inbox->lock);
     inbox->waiting.stop = true;
-    (void)uv_async_send(
-        inbox->wake); /* under the lock: once the loop has seen the word, the handle may be gone */
+    (void)uv_async_send(inbox->wake); /* under the lock: once the loop has seen the word, the handle may be gone */
     pthread_mutex_unlock(&inbox->lock);
 }
 

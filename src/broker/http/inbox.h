@@ -19,7 +19,7 @@ struct inbox_batch {
     struct event **events; /* each with a reference for the taker */
     size_t event_count;
     size_t event_room;
-    uint64_t missed; /* events up to this position were dropped, those here included; 0: none were */
+    uint64_t missed;            /* events up to this position were dropped, those here included; 0: none were */
     struct exchange *exchanges; /* a list by `next`, oldest first */
     bool drain;
     bool stop;

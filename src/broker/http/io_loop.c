@@ -69,8 +69,7 @@ static void give_up_on_overdue(struct io_loop *loop)
         struct h1_exchange *ex = list_entry(node, struct h1_exchange, outstanding);
         node = node->next;
         bool overdue = atomic_load(&ex->base.state) == EXCHANGE_RUNNING &&
-                       now - atomic_load(&ex->base.started_ns) > allowed &&
-                       now > atomic_load(&ex->base.started_ns);
+                       now - atomic_load(&ex->base.started_ns) > allowed && now > atomic_load(&ex->base.started_ns);
         if (overdue && exchange_expire(&ex->base)) {
             log_warn("http", "%.*s %.*s %.*s: no answer by the deadline, the script is inside C code",
                      STR_ARG(ex->base.request.id), STR_ARG(method_names[ex->base.request.method]),
@@ -104,6 +103,7 @@ static void on_tick(uv_timer_t *timer)
     if (loop->accept_waits && !loop->draining)
         h1_accept(loop);
     stream_hub_tick(loop->hub, uv_now(&loop->uv), wall_ms);
+    io_loop_flush(loop);
 }
 
 /* --- sending to streams, in slices --- */
@@ -118,8 +118,7 @@ static void on_more(uv_idle_t *idle)
 
 void io_loop_flush(struct io_loop *loop)
 {
-    if (!uv_is_active((uv_handle_t *)&loop->more) && stream_hub_flush(loop->hub, FLUSH_SLICE) &&
-        !loop->stopping)
+    if (!uv_is_active((uv_handle_t *)&loop->more) && stream_hub_flush(loop->hub, FLUSH_SLICE) && !loop->stopping)
         uv_idle_start(&loop->more, on_more);
 }
 
@@ -210,9 +209,8 @@ static bool open_handles(struct io_loop *loop, struct error *e)
     if (failed(uv_loop_init(&loop->uv), e))
         return false;
     loop->uv.data = loop;
-    if (failed(uv_async_init(&loop->uv, &loop->wake, on_wake), e) ||
-        failed(uv_timer_init(&loop->uv, &loop->tick), e) || failed(uv_idle_init(&loop->uv, &loop->more), e) ||
-        failed(uv_tcp_init(&loop->uv, &loop->listener), e))
+    if (failed(uv_async_init(&loop->uv, &loop->wake, on_wake), e) || failed(uv_timer_init(&loop->uv, &loop->tick), e) ||
+        failed(uv_idle_init(&loop->uv, &loop->more), e) || failed(uv_tcp_init(&loop->uv, &loop->listener), e))
         return false;
     loop->wake.data = loop;
     loop->tick.data = loop;
@@ -266,8 +264,7 @@ void io_loop_destroy(struct io_loop *loop)
         /* After a run nothing is left to close; this is for a loop that was not started. */
         uv_walk(&loop->uv, close_handle, NULL);
         (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
-        if (uv_loop_close(&loop->uv) != 0 || !list_empty(&loop->connections) ||
-            !list_empty(&loop->outstanding))
+        if (uv_loop_close(&loop->uv) != 0 || !list_empty(&loop->connections) || !list_empty(&loop->outstanding))
             abort(); /* a handle, a connection or an exchange outlived its loop */
     }
     stream_hub_free(loop->hub);

@@ -62,8 +62,7 @@ static int on_headers_complete(http_parser *parser)
 
     p->head_complete = true;
     p->keep_alive = http_should_keep_alive(parser) != 0;
-    parser->upgrade =
-        0; /* we offer no upgrade, so the request goes on as if none were asked for (RFC 9110 7.8) */
+    parser->upgrade = 0; /* we offer no upgrade, so the request goes on as if none were asked for (RFC 9110 7.8) */
     return 0;
 }
 

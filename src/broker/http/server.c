@@ -62,8 +62,7 @@ static bool refuse_address(const struct http_config *config, const char *reason,
  * One socket a loop. Several share the port by SO_REUSEPORT, which would also let a second broker share it
  * unnoticed; so the first bind is an exclusive one, which fails if anybody is there.
  */
-static bool bind_sockets(struct http_server *server, const struct addrinfo *address, int *fds,
-                         struct error *e)
+static bool bind_sockets(struct http_server *server, const struct addrinfo *address, int *fds, struct error *e)
 {
     const struct http_config *config = &server->config;
     struct sockaddr_storage bound;
@@ -208,8 +207,7 @@ void http_server_free(struct http_server *server)
 
 bool http_server_admit(struct http_server *server)
 {
-    if (atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed) <
-        server->config.max_connections)
+    if (atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed) < server->config.max_connections)
         return true;
     atomic_fetch_sub_explicit(&server->connections, 1, memory_order_relaxed);
     return false;
@@ -247,8 +245,7 @@ void http_respond(struct exchange *ex)
     h1_respond(ex);
 }
 
-void http_respond_error(struct exchange *ex, int status, const char *code, const char *message,
-                        const char *field)
+void http_respond_error(struct exchange *ex, int status, const char *code, const char *message, const char *field)
 {
     response_set_error(ex, status, code, message, field);
     h1_respond(ex);

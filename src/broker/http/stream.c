@@ -31,7 +31,7 @@ struct stream_hub {
     struct counters *counters;
     struct list dirty;
     /*
-     * Each turn of the wheel visits each stream once and takes half a heartbeat; a stream that sent nothing
+     * Each turn of the wheel visits each stream once and takes nearly half a heartbeat; a stream that sent nothing
      * since the last visit gets a comment. So sending an event never has to move a stream in a timer.
      */
     struct list wheel[WHEEL_SLOTS];
@@ -115,12 +115,9 @@ static void append_ready(struct stream_hub *hub, struct buf *out, uint64_t posit
     struct str text = position_text(id, &hub->config.generation, position);
     struct buf data = BUF_EMPTY;
 
-    buf_printf(&data, "{\"position\":\"%s\",\"heartbeatMs\":%llu}", id,
-               (unsigned long long)hub->config.heartbeat_ms);
+    buf_printf(&data, "{\"position\":\"%s\",\"heartbeatMs\":%llu}", id, (unsigned long long)hub->config.heartbeat_ms);
     (void)sse_append_event(
-        out,
-        &(struct sse_event){.id = with_id ? text : STR_NONE, .name = STR("ready"), .data = buf_str(&data)},
-        NULL);
+        out, &(struct sse_event){.id = with_id ? text : STR_NONE, .name = STR("ready"), .data = buf_str(&data)}, NULL);
     out->failed |= data.failed;
     buf_free(&data);
 }
@@ -154,10 +151,6 @@ static bool send_own(struct stream *s, const struct buf *bytes)
 
 static bool wants(const struct stream *s, const struct event *ev)
 {
-    if (event_is_echo(ev, event_log_user_id(&s->subscriber), s->session_id)) {
-        counter_add(s->hub->counters, COUNT_ECHOES, 1);
-        return false;
-    }
     if (s->entities.len == 0)
         return true;
     struct str rest = s->entities;
@@ -171,6 +164,8 @@ static bool wants(const struct stream *s, const struct event *ev)
 struct batch {
     struct frame frames[FRAMES_PER_SEND];
     struct log_cursor behind[FRAMES_PER_SEND]; /* where the cursor stands once a frame is taken */
+    unsigned echoes[FRAMES_PER_SEND];          /* withheld before it */
+    unsigned all_echoes;
     size_t count;
     struct log_cursor end; /* where it stands once all are taken, events that it does not want included */
     enum log_walk stopped;
@@ -182,14 +177,20 @@ static void collect(struct stream *s, struct batch *b)
     size_t bytes = 0;
 
     b->count = 0;
+    b->all_echoes = 0;
     b->stopped = LOG_EVENT;
     b->end = s->subscriber.cursor;
     while (b->count < FRAMES_PER_SEND && bytes < BYTES_PER_SEND) {
         b->stopped = event_log_next(s->hub->log, &s->subscriber, &b->end, &ev);
         if (b->stopped != LOG_EVENT)
             return;
+        if (event_is_echo(ev, event_log_user_id(&s->subscriber), s->session_id)) {
+            b->all_echoes++;
+            continue;
+        }
         if (!wants(s, ev))
             continue;
+        b->echoes[b->count] = b->all_echoes;
         b->frames[b->count] = (struct frame){{ev->frame, ev->frame_len}, ev};
         b->behind[b->count++] = b->end;
         bytes += ev->frame_len;
@@ -197,20 +198,21 @@ static void collect(struct stream *s, struct batch *b)
 }
 
 /* Returns true when all frames of the batch were taken. */
-static bool send_batch(struct stream *s, struct batch *b)
+static bool send_batch(struct stream *s, const struct batch *b)
 {
+    size_t taken = 0;
+
     if (b->count > 0) {
-        size_t taken = s->sink->ops->send(s->sink, b->frames, b->count, &s->full);
+        taken = s->sink->ops->send(s->sink, b->frames, b->count, &s->full);
         counter_add(s->hub->counters, COUNT_DELIVERIES, taken);
         s->sent_tick = s->hub->tick;
-        if (taken < b->count) {
-            if (taken > 0)
-                s->subscriber.cursor = b->behind[taken - 1];
-            return false;
-        }
     }
-    s->subscriber.cursor = b->end;
-    return true;
+    bool all = taken == b->count;
+    if (all || taken > 0) {
+        s->subscriber.cursor = all ? b->end : b->behind[taken - 1];
+        counter_add(s->hub->counters, COUNT_ECHOES, all ? b->all_echoes : b->echoes[taken - 1]);
+    }
+    return all;
 }
 
 static void walk(struct stream *s)
@@ -281,8 +283,7 @@ static const char *resume(struct stream_hub *hub, struct stream *s, struct str l
  * `ready` names the position that the stream starts from. A client that is to resync keeps its old id until
  * `resync` gives it a new one: cut between the two, it comes back and is told again.
  */
-static void append_opening(struct stream_hub *hub, struct stream *s, struct str last_event_id,
-                           struct buf *out)
+static void append_opening(struct stream_hub *hub, struct stream *s, struct str last_event_id, struct buf *out)
 {
     uint64_t from = event_log_head(hub->log);
     const char *reason = last_event_id.len == 0 ? NULL : resume(hub, s, last_event_id, &from);
@@ -385,12 +386,19 @@ static void keep_awake(struct stream_hub *hub, struct list *slot)
         struct stream *s = list_entry(node, struct stream, in_wheel);
         if (hub->tick - s->sent_tick >= WHEEL_SLOTS && send_own(s, &bytes))
             counter_add(hub->counters, COUNT_COMMENTS, 1);
+        /* A stream that stopped for want of memory, and not because its sink is full, is tried again. */
+        if (s->subscriber.behind && !s->full)
+            mark_dirty(hub, &s->subscriber);
     }
 }
 
 void stream_hub_tick(struct stream_hub *hub, uint64_t now_ms, uint64_t wall_ms)
 {
-    uint64_t step = hub->config.heartbeat_ms / 2 / WHEEL_SLOTS + 1;
+    /* A stream that sends right behind its visit is silent for a step less than two turns. Those take a little less than
+     * a heartbeat, so that it still holds when the tick comes late. */
+    uint64_t step = hub->config.heartbeat_ms / (2 * WHEEL_SLOTS + 2);
+    if (step == 0)
+        step = 1;
 
     event_log_trim(hub->log, wall_ms);
     /* After a pause longer than a turn, one turn reaches everybody. */

@@ -38,8 +38,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
         t->events->on_error(t);
 }
 
-int transport_accept(struct transport *t, uv_loop_t *loop, uv_stream_t *listener,
-                     const struct transport_events *events)
+int transport_accept(struct transport *t, uv_loop_t *loop, uv_stream_t *listener, const struct transport_events *events)
 {
     t->events = events;
     int failed = uv_tcp_init(loop, &t->tcp);

@@ -209,8 +209,8 @@ struct app *app_load(struct script_state *state, const char *path, struct error 
     if (!script_state_call(state, load_in_lua, &(struct load){path, app}))
         report(state, &why);
     else if (state->trip != TRIP_NONE)
-        (void)error_set(&why, "script",
-                        "%s: the script ran into its memory limit or deadline while it was loaded", path);
+        (void)error_set(&why, "script", "%s: the script ran into its memory limit or deadline while it was loaded",
+                        path);
     else if (app_build_routes(app, &why))
         return app;
     if (e != NULL)
@@ -252,8 +252,8 @@ const struct mount *app_mount(const struct app *app, const struct request *r, st
 
     for (size_t i = 0; i < app->mount_count; i++) {
         const struct mount *m = &app->mounts[i];
-        bool inside = str_starts_with(r->path, m->prefix) &&
-                      (r->path.len == m->prefix.len || r->path.ptr[m->prefix.len] == '/');
+        bool inside =
+            str_starts_with(r->path, m->prefix) && (r->path.len == m->prefix.len || r->path.ptr[m->prefix.len] == '/');
         if (inside && (best == NULL || m->prefix.len > best->prefix.len))
             best = m;
     }

@@ -101,11 +101,10 @@ static void bind_one(lua_State *L, struct db_statement *s, int parameter, int in
     if (!to_value(L, index, &v)) {
         db_finish(s);
         if (name != NULL)
-            luaL_error(L,
-                       "the value for :%s is a %s; SQL takes strings, numbers, booleans, nil and pillar.blob",
-                       name, luaL_typename(L, index));
-        luaL_error(L, "value %d is a %s; SQL takes strings, numbers, booleans, nil and pillar.blob",
-                   parameter, luaL_typename(L, index));
+            luaL_error(L, "the value for :%s is a %s; SQL takes strings, numbers, booleans, nil and pillar.blob", name,
+                       luaL_typename(L, index));
+        luaL_error(L, "value %d is a %s; SQL takes strings, numbers, booleans, nil and pillar.blob", parameter,
+                   luaL_typename(L, index));
     }
     if (!db_bind(s, parameter, &v, &e))
         (void)raise(L, s, &e);

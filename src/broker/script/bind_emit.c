@@ -110,8 +110,7 @@ static struct str id_field(lua_State *L, int place, struct str fallback, bool ma
         return STR_NONE;
     if (!id_at(L, place, &id))
         (void)refuse(L, field_names[place],
-                     may_be_false ? "must be a string, an integer or false"
-                                  : "must be a string or an integer");
+                     may_be_false ? "must be a string, an integer or false" : "must be a string or an integer");
     return id;
 }
 
@@ -189,8 +188,7 @@ static struct job *emitting_job(lua_State *L)
     else if (!job->in_transaction && job->access == JOB_FREE)
         luaL_error(L, "emit_sync_event in a route with transaction = false works inside db:transaction only");
     else if (!job->in_transaction)
-        luaL_error(L,
-                   "emit_sync_event works in handlers that may write, not in a GET and not in authenticate");
+        luaL_error(L, "emit_sync_event works in handlers that may write, not in a GET and not in authenticate");
     else if (worker_event_count(job->worker) - job->first_event >= job->limits->events)
         luaL_error(L, "the handler emits more than %d events", (int)job->limits->events);
     return job;
@@ -248,8 +246,7 @@ static int everyone_to_string(lua_State *L)
 
 void bind_emit_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"emit", emit}, {"declare_entities", declare_entities}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"emit", emit}, {"declare_entities", declare_entities}, {NULL, NULL}};
 
     luaL_setfuncs(L, functions, 0);
     lua_newtable(L);

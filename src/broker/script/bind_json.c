@@ -384,8 +384,7 @@ static void restore_table(lua_State *L, int index)
 
 static int json_decode(lua_State *L)
 {
-    struct buf *rewritten =
-        &script_state_of(L)->scratch; /* the state's, so that an error raised here leaks nothing */
+    struct buf *rewritten = &script_state_of(L)->scratch; /* the state's, so that an error raised here leaks nothing */
     struct error e;
 
     luaL_checktype(L, 1, LUA_TSTRING);

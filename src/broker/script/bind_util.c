@@ -87,8 +87,7 @@ static int util_identify(lua_State *L)
         return luaL_error(L, "there is no request");
     if (!event_id_valid(id))
         return luaL_error(
-            L,
-            "authenticate must return a user whose id is 1 to %d bytes of UTF-8 without control characters",
+            L, "authenticate must return a user whose id is 1 to %d bytes of UTF-8 without control characters",
             EVENT_ID_MAX);
     job->user_id = arena_copy(&job->ex->arena, id);
     if (job->user_id.ptr == NULL)

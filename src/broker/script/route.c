@@ -52,9 +52,9 @@ static bool take_place(const struct app *app, size_t *place, size_t number, stru
         return true;
     }
     const struct route *first = &app->routes[*place - 1];
-    return error_set(e, "script", "%.*s: the route %.*s %.*s is the same as %.*s, defined at %.*s",
-                     STR_ARG(r->source), STR_ARG(method_names[r->method]), STR_ARG(r->pattern),
-                     STR_ARG(first->pattern), STR_ARG(first->source));
+    return error_set(e, "script", "%.*s: the route %.*s %.*s is the same as %.*s, defined at %.*s", STR_ARG(r->source),
+                     STR_ARG(method_names[r->method]), STR_ARG(r->pattern), STR_ARG(first->pattern),
+                     STR_ARG(first->source));
 }
 
 static bool add_route(struct app *app, size_t number, struct error *e)

@@ -27,11 +27,9 @@ struct worker {
 
 /* --- life --- */
 
-static struct script_state *load_script(const struct worker_config *config, const struct app *app,
-                                        struct error *e)
+static struct script_state *load_script(const struct worker_config *config, const struct app *app, struct error *e)
 {
-    struct script_state *state =
-        script_state_create(config->memory_limit, config->script_dir, config->library_dir, e);
+    struct script_state *state = script_state_create(config->memory_limit, config->script_dir, config->library_dir, e);
 
     if (state == NULL)
         return NULL;
@@ -47,8 +45,8 @@ static struct script_state *load_script(const struct worker_config *config, cons
     return NULL;
 }
 
-struct worker *worker_create(const struct worker_config *config, const struct app *app,
-                             struct journal *journal, struct error *e)
+struct worker *worker_create(const struct worker_config *config, const struct app *app, struct journal *journal,
+                             struct error *e)
 {
     struct worker *w = aligned_alloc(_Alignof(struct worker), sizeof *w);
 
@@ -369,8 +367,8 @@ bool worker_commit(struct job *job, struct error *e)
         worker_rollback(job);
         return error_set(e, "deadline", "the handler ran past its deadline");
     }
-    bool ok = journal_prepare(w->journal, w->db, w->events.at, w->events.count, e) &&
-              (w->db == NULL || db_commit(w->db, e));
+    bool ok =
+        journal_prepare(w->journal, w->db, w->events.at, w->events.count, e) && (w->db == NULL || db_commit(w->db, e));
     if (ok) {
         journal_publish(w->journal, w->events.at, w->events.count);
         counter_add(&w->counters, COUNT_COMMITS, 1);
@@ -442,8 +440,7 @@ static bool keep(struct worker *w, struct exchange *ex)
     if (w->db == NULL || db_release(w->db, &e))
         return true;
     log_warn("db", "%.*s: %s", STR_ARG(ex->request.id), e.message);
-    response_set_error(ex, 409, e.code, "it refers to something that does not exist, or is still referred to",
-                       "");
+    response_set_error(ex, 409, e.code, "it refers to something that does not exist, or is still referred to", "");
     return false;
 }
 

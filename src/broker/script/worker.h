@@ -30,8 +30,8 @@ struct worker_config {
  * Loads the script and opens the database. `app` is what the others run: a script that defines something else
  * now is refused. config, app and journal outlive the worker. Failure: NULL.
  */
-struct worker *worker_create(const struct worker_config *config, const struct app *app,
-                             struct journal *journal, struct error *e);
+struct worker *worker_create(const struct worker_config *config, const struct app *app, struct journal *journal,
+                             struct error *e);
 /* Accepts NULL. */
 void worker_free(struct worker *w);
 

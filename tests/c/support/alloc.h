@@ -1,8 +1,8 @@
 /*
  * alloc.h - malloc, calloc, realloc and strdup, counted, and failing when a test says so.
  *
- * The linker puts these in place of the C library's, for the core and the test; libraries keep their own. Counts and
- * limits are the calling thread's.
+ * The linker puts these in place of the C library's, for the core and the test; libraries keep their own.
+ * Counts and limits are the calling thread's.
  */
 #ifndef PILLAR_TESTS_ALLOC_H
 #define PILLAR_TESTS_ALLOC_H

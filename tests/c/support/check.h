@@ -1,5 +1,6 @@
 /*
- * check.h - cmocka, and the assertions that it lacks. Each prints both values, or a sentence, with file and line.
+ * check.h - cmocka, and the assertions that it lacks. Each prints both values, or a sentence, with file and
+ * line.
  */
 #ifndef PILLAR_TESTS_CHECK_H
 #define PILLAR_TESTS_CHECK_H
@@ -31,8 +32,7 @@
 /* The error that a failed call filled: its code, and its field ("" for none). */
 #define assert_error(e, code, field) check_error((e), (code), (field), __FILE__, __LINE__)
 
-void check_failed(const char *file, int line, const char *format, ...)
-    __attribute__((format(printf, 3, 4), noreturn));
+void check_failed(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4), noreturn));
 void check_bytes(struct str actual, struct str expected, const char *file, int line);
 void check_error(const struct error *e, const char *code, const char *field, const char *file, int line);
 

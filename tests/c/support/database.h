@@ -15,6 +15,7 @@ struct database {
 /* A cmocka setup and teardown: *state is a struct database with one open connection and an empty file. */
 int database_setup(void **state);
 int database_teardown(void **state);
+#define WITH_DATABASE(test) cmocka_unit_test_setup_teardown(test, database_setup, database_teardown)
 
 /* One more connection to the same file. */
 struct db *database_connect(const struct database *d);

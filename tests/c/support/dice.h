@@ -20,8 +20,8 @@ size_t dice_roll(struct dice *d, size_t sides);
 bool dice_percent(struct dice *d, unsigned percent);
 
 /*
- * Runs a test once for each seed of a fixed list, and for the number in the environment variable PILLAR_TEST_SEED if it
- * is set. The seed is printed first, so that a failure tells how to repeat it.
+ * Runs a test once for each seed of a fixed list, and for the number in the environment variable
+ * PILLAR_TEST_SEED if it is set. The seed is printed first, so that a failure tells how to repeat it.
  */
 void dice_for_each_seed(void (*run)(struct dice *d));
 

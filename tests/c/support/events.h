@@ -14,8 +14,8 @@ extern const struct generation other_generation;
 struct event *make_event(const struct event_fields *fields, uint64_t position, uint64_t timestamp_ms);
 
 /*
- * The event "task updated" for the users named in `users`, separated by spaces, or for everyone where that is "*". Its
- * timestamp is its position in milliseconds.
+ * The event "task updated" for the users named in `users`, separated by spaces, or for everyone where that is
+ * "*". Its timestamp is its position in milliseconds.
  */
 struct event *make_event_for(const char *users, uint64_t position);
 

@@ -46,8 +46,8 @@ void test_client_drain(struct test_client *c, size_t room);
 void test_client_forget(struct test_client *c);
 
 /* All that came since the last look: exactly `sync` events at these positions. */
-#define assert_gets(c, ...)                                                                                          \
-    test_client_gets((c), (const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t),   \
+#define assert_gets(c, ...)                                                                                            \
+    test_client_gets((c), (const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), \
                      __FILE__, __LINE__)
 #define assert_gets_nothing(c) test_client_gets((c), NULL, 0, __FILE__, __LINE__)
 void test_client_gets(struct test_client *c, const uint64_t *positions, size_t count, const char *file, int line);
@@ -56,8 +56,10 @@ void test_client_gets(struct test_client *c, const uint64_t *positions, size_t c
 #define assert_gets_resync(c, reason, position) test_client_gets_resync((c), (reason), (position), __FILE__, __LINE__)
 void test_client_gets_resync(struct test_client *c, const char *reason, uint64_t position, const char *file, int line);
 
-/* Checks one message that was read: its name, the position that its id names (or NULL for no id), and its data. */
-#define assert_message(c, index, name, id, data) test_client_message((c), (index), (name), (id), (data), __FILE__, __LINE__)
+/* Checks one message that was read: its name, the position that its id names (or NULL for no id), and its
+ * data. */
+#define assert_message(c, index, name, id, data)                                                                       \
+    test_client_message((c), (index), (name), (id), (data), __FILE__, __LINE__)
 void test_client_message(const struct test_client *c, size_t index, const char *name, const char *id, const char *data,
                          const char *file, int line);
 

@@ -25,9 +25,9 @@ void test_log_append(struct test_log *t, const char *users, uint64_t position);
 void test_log_subscribe(struct test_log *t, struct subscriber *s, const char *user);
 
 /* Walks to the end, which must be reached, over exactly these positions, and takes all of it. */
-#define assert_sees(t, s, ...)                                                                                       \
-    test_log_sees((t), (s), (const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), \
-                  __FILE__, __LINE__)
+#define assert_sees(t, s, ...)                                                                                         \
+    test_log_sees((t), (s), (const uint64_t[]){__VA_ARGS__},                                                           \
+                  sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t), __FILE__, __LINE__)
 #define assert_sees_nothing(t, s) test_log_sees((t), (s), NULL, 0, __FILE__, __LINE__)
 void test_log_sees(struct test_log *t, struct subscriber *s, const uint64_t *positions, size_t count, const char *file,
                    int line);

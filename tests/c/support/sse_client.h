@@ -1,5 +1,6 @@
 /*
- * sse_client.h - reads an event stream as a browser does (WHATWG HTML section 9.2.6), from bytes that are all there.
+ * sse_client.h - reads an event stream as a browser does (WHATWG HTML section 9.2.6), from bytes that are all
+ * there.
  *
  * It shares nothing with the encoder, so that the two check each other.
  */
@@ -20,7 +21,7 @@ struct sse_client {
     size_t count;
     struct buf last_id;
     size_t comments;
-    size_t retries;   /* how often the reconnection time was set */
+    size_t retries;    /* how often the reconnection time was set */
     uint64_t retry_ms; /* the last one */
 };
 

@@ -79,14 +79,15 @@ function raw.drip(socket, bytes, interval)
   end)
 end
 
---- Takes `amount` bytes every `interval` milliseconds, and keeps none of them: socket.taken counts them.
+--- Takes `amount` bytes every `interval` milliseconds: socket.taken counts them, socket.pieces holds them.
 function raw.sip(socket, amount, interval)
   local timer, left = uv.new_timer(), 0
-  socket.taken = #socket.received
+  socket.taken, socket.pieces = #socket.received, { socket.received }
   socket.received = ""
   socket:pause()
   socket.on_data = function()
     left, socket.taken = left - #socket.received, socket.taken + #socket.received
+    table.insert(socket.pieces, socket.received)
     socket.received = ""
     if left <= 0 then
       socket:pause()
@@ -99,6 +100,22 @@ function raw.sip(socket, amount, interval)
     left = amount
     socket:resume()
   end)
+end
+
+--- Does `act` on a connection of its own and waits until the broker closes that.
+---@return string received what came on it
+---@return number took how many milliseconds it lasted
+function raw.last(port, act)
+  local socket = Socket.connect(port)
+  local from = wait.now()
+  act(socket)
+  socket:wait_closed()
+  local took = wait.now() - from
+  socket:close()
+  if socket.failed then
+    error("the connection was reset: " .. socket.failed, 2)
+  end
+  return socket.received, took
 end
 
 --- A head: the request line and fields, each with its CR LF, and the empty line.

@@ -15,13 +15,11 @@ static void refuse_busy(struct exchange *ex, const char *code, const char *messa
     http_respond(ex);
 }
 
-/* GET brings HEAD with it, and every path knows OPTIONS. */
+/* Every path knows OPTIONS. */
 static void respond_with_methods(struct exchange *ex, unsigned allowed)
 {
     struct buf list = BUF_EMPTY;
 
-    if ((allowed & 1u << METHOD_GET) != 0)
-        allowed |= 1u << METHOD_HEAD;
     allowed |= 1u << METHOD_OPTIONS;
     for (int i = 0; i < METHOD_COUNT; i++) {
         if ((allowed & 1u << i) == 0)
@@ -45,7 +43,7 @@ static bool only_get(struct exchange *ex)
 {
     if (ex->request.method == METHOD_GET || ex->request.method == METHOD_HEAD)
         return true;
-    respond_with_methods(ex, 1u << METHOD_GET);
+    respond_with_methods(ex, 1u << METHOD_GET | 1u << METHOD_HEAD);
     return false;
 }
 
@@ -254,7 +252,7 @@ void dispatch_request(void *context, struct exchange *ex)
 {
     struct pillar_broker *broker = context;
     struct str below;
-    unsigned allowed;
+    unsigned allowed = 0;
     size_t route;
 
     if (ex->request.segment_count == 0) { /* OPTIONS * asks about the server as a whole */
@@ -273,6 +271,8 @@ void dispatch_request(void *context, struct exchange *ex)
         return;
     }
     const struct mount *mount = match == ROUTE_NOT_FOUND ? app_mount(broker->app, &ex->request, &below) : NULL;
+    if ((allowed & 1u << METHOD_GET) != 0)
+        allowed |= 1u << METHOD_HEAD;
     if (match == ROUTE_WRONG_METHOD)
         respond_with_methods(ex, allowed);
     else if (mount != NULL)

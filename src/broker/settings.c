@@ -175,7 +175,9 @@ static const struct setting settings_table[] = {
 
     {{"heartbeat", "PILLAR_HEARTBEAT", "TIME", "30s", "Longest silence of a stream.", 0},
      KIND_TIME,
-     AT(heartbeat), 2 * SECOND, HOUR},
+     AT(heartbeat),
+     2 * SECOND,
+     HOUR},
     {{"retry-min", "PILLAR_RETRY_MIN", "TIME", "1s", "Reconnection time of streams: drawn from here ...", 0},
      KIND_TIME,
      AT(retry_min),

@@ -29,7 +29,8 @@ struct h1_file {
     bool reading;
     int fd;
     int error;          /* of opening: an errno, or 0 */
-    bool directory;     /* `path` is a directory that was asked for without its slash */
+    bool slash;         /* the request's path ends with one */
+    bool directory;     /* `path` is a directory that was asked for without it */
     const char *served; /* the path that was opened: path or the fallback */
     struct stat info;
     uint64_t offset;
@@ -113,7 +114,7 @@ static void open_index(struct h1_file *f)
     size_t len = strlen(f->path);
 
     close_file(f);
-    if (len > 0 && f->path[len - 1] != '/') {
+    if (!f->slash) {
         f->directory = true;
         return;
     }
@@ -277,6 +278,10 @@ static void redirect_to_slash(struct h1_file *f)
     (void)str_split(&target, '?', &path);
     buf_append_str(&location, path);
     buf_append_char(&location, '/');
+    if (target.ptr != NULL) {
+        buf_append_char(&location, '?');
+        buf_append_str(&location, target);
+    }
     ex->response.status = 308;
     if (location.failed || !response_add_header(ex, STR("Location"), buf_str(&location), NULL))
         ex->response.status = 500;
@@ -393,6 +398,7 @@ static struct h1_file *make_file(struct exchange *ex, const struct static_mount 
     if (path.len > 0)
         memcpy(f->path, path.ptr, path.len);
     f->path[path.len] = '\0';
+    f->slash = ex->request.path.ptr[ex->request.path.len - 1] == '/';
     f->open.data = f;
     return f;
 }

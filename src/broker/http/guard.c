@@ -190,18 +190,55 @@ static bool check_coding(struct str value, struct seen *seen, struct head_verdic
     return true;
 }
 
-static bool is_host_char(char c)
+static bool is_hex(char c)
 {
-    return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') ||
-           (c != '\0' && strchr("-._~!$&'()*+,;=:[]%", c) != NULL);
+    return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
 }
 
-static bool is_authority(struct str s)
+/* RFC 3986 section 3.2.2. */
+static bool is_name(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        bool plain = (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') ||
+                     (c != '\0' && strchr("-._~!$&'()*+,;=", c) != NULL);
+        bool escape = c == '%' && s.len - i > 2 && is_hex(s.ptr[i + 1]) && is_hex(s.ptr[i + 2]);
+        if (!plain && !escape)
+            return false;
+    }
+    return s.len > 0;
+}
+
+/* What stands between the brackets: an IPv6 address by its characters. */
+static bool is_ip_literal(struct str s)
 {
     for (size_t i = 0; i < s.len; i++)
-        if (!is_host_char(s.ptr[i]))
+        if (!is_hex(s.ptr[i]) && s.ptr[i] != ':' && s.ptr[i] != '.')
             return false;
     return s.len > 0;
+}
+
+static bool is_port(struct str s)
+{
+    unsigned long long port = 0;
+
+    for (size_t i = 0; i < s.len; i++)
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+    return s.len == 0 || (str_to_u64(s, &port) && port <= 65535);
+}
+
+/* RFC 9110 section 7.2: uri-host [ ":" port ], and http wants the host not to be empty (section 4.2.1). */
+static bool is_authority(struct str s)
+{
+    struct str host;
+
+    if (!str_starts_with(s, STR("[")))
+        return str_split(&s, ':', &host) && is_name(host) && is_port(s);
+    s = str_from(s, 1);
+    if (!str_split(&s, ']', &host) || s.ptr == NULL || !is_ip_literal(host))
+        return false;
+    return s.len == 0 || (s.ptr[0] == ':' && is_port(str_from(s, 1)));
 }
 
 static bool check_host(struct str value, struct seen *seen, struct head_verdict *v)
@@ -247,6 +284,10 @@ static bool check_field(struct str line, const struct guard_limits *limits, stru
         return check_length(value, limits, seen, v);
     if (str_eq_nocase(name, STR("transfer-encoding")))
         return check_coding(value, seen, v);
+    /* http-parser takes "Transfer-Encoding-Of-Mine" for the real one. */
+    struct str start = {name.ptr, STR("transfer-encoding").len};
+    if (name.len > start.len && str_eq_nocase(start, STR("transfer-encoding")))
+        return bad(&v->refusal, "a header field whose name only begins with Transfer-Encoding");
     if (str_eq_nocase(name, STR("host")))
         return check_host(value, seen, v);
     if (str_eq_nocase(name, STR("expect")))
@@ -380,6 +421,14 @@ static bool on_size_end(struct chunk_guard *g, const struct guard_limits *limits
     return true;
 }
 
+/* RFC 9110 section 6.5.1: what frames a message cannot come behind it; http-parser would believe it. */
+static bool is_framing_field(const struct chunk_guard *g)
+{
+    struct str start = {g->line_start, g->line_bytes < sizeof g->line_start ? g->line_bytes : sizeof g->line_start};
+
+    return str_eq(start, STR("content-length")) || str_starts_with(start, STR("transfer-encoding"));
+}
+
 static bool on_trailer_byte(struct chunk_guard *g, char c, const struct guard_limits *limits, struct refusal *why)
 {
     if (c == '\r') {
@@ -391,10 +440,14 @@ static bool on_trailer_byte(struct chunk_guard *g, char c, const struct guard_li
     if (is_control(c))
         return bad(why, "a control character in a trailer field");
     if (g->state == CHUNK_TRAILER_NAME) {
+        if (c == ':' && is_framing_field(g))
+            return bad(why, "Content-Length or Transfer-Encoding as a trailer field");
         if (c == ':' && g->line_bytes > 0)
             g->state = CHUNK_TRAILER_VALUE;
         else if (!str_is_token((struct str){&c, 1}))
             return bad(why, "a trailer field whose name is not a token");
+        if (g->line_bytes < sizeof g->line_start)
+            g->line_start[g->line_bytes] = ascii_lower(c);
     }
     if (g->line_bytes++ == 0 && ++g->trailers > limits->header_count)
         return refuse(why, 431, "too_many_headers", "the request has more trailer fields than this server accepts");

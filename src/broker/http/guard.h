@@ -73,7 +73,8 @@ struct chunk_guard {
     unsigned size_digits;
     size_t framing_bytes; /* chunk lines and trailers so far */
     size_t body_bytes;
-    size_t line_bytes; /* of the trailer line being read */
+    size_t line_bytes;   /* of the trailer line being read */
+    char line_start[18]; /* the first of them, in lower case: room for the longest name that matters, and a colon */
     size_t trailers;
 };
 

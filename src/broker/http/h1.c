@@ -14,7 +14,7 @@ static struct h1 *of_transport(struct transport *t)
     return (struct h1 *)(void *)((char *)t - offsetof(struct h1, transport));
 }
 
-static void start_reading(struct h1 *c)
+void h1_read_on(struct h1 *c)
 {
     if (!c->reading)
         transport_read(&c->transport);
@@ -97,7 +97,7 @@ static bool set_request_id(struct io_loop *loop, struct exchange *ex)
     }
     buf_printf(&text, "%08llx-%llx", (unsigned long long)(loop->request_seed & 0xffffffffu),
                (unsigned long long)++loop->request_number);
-    ex->request.id = arena_copy(&ex->arena, buf_str(&text));
+    ex->request.id = text.failed ? STR_NONE : arena_copy(&ex->arena, buf_str(&text));
     buf_free(&text);
     return ex->request.id.ptr != NULL;
 }
@@ -171,6 +171,7 @@ static void on_head(struct h1 *c, struct str head)
         return;
     }
     m->ex = ex;
+    m->verdict = (struct head_verdict){0};
     struct str copy = arena_copy(&ex->base.arena, head);
     transport_address(&c->transport, address, sizeof address);
     ex->base.request.remote_address = arena_copy(&ex->base.arena, str_of(address));
@@ -293,14 +294,16 @@ static size_t feed(struct h1 *c, struct str data)
     return used;
 }
 
-/* Keeps what came ahead of its turn, and takes no more until it is used. */
+/* Keeps what came ahead of its turn, if its turn will come, and takes no more until then. */
 static void stash(struct h1 *c, struct str data)
 {
     struct h1_message *m = c->message;
 
+    stop_reading(c);
+    if (!c->keep_alive)
+        return;
     buf_append_str(&m->pending, data);
     c->loop->body_memory += m->pending.cap;
-    stop_reading(c);
     if (m->pending.failed || over_allowance(c->loop))
         h1_close(c);
 }
@@ -312,9 +315,12 @@ void h1_resume(struct h1 *c)
     if (c->feeding || c->state == H1_CLOSED)
         return;
     if (m != NULL && m->pending.len > 0) {
-        m->pending_at += feed(c, str_from(buf_str(&m->pending), m->pending_at));
+        size_t used = feed(c, str_from(buf_str(&m->pending), m->pending_at));
         m = c->message;
-        if (m == NULL || m->pending_at < m->pending.len)
+        if (m == NULL)
+            return; /* a stream has begun */
+        m->pending_at += used;
+        if (m->pending_at < m->pending.len)
             return;
         c->loop->body_memory -= m->pending.cap;
         buf_free(&m->pending);
@@ -325,7 +331,7 @@ void h1_resume(struct h1 *c)
     if (c->half_closed)
         h1_close(c); /* what it sent is answered, and more will not come */
     else
-        start_reading(c);
+        h1_read_on(c);
 }
 
 static void linger(struct h1 *c, size_t len)
@@ -382,17 +388,19 @@ void h1_after_response(struct h1 *c)
     /* To close with bytes unread would reset the connection and may take the response with it (RFC 9112 9.6).
      */
     c->state = H1_LINGER;
+    c->lingered = 0;
     io_loop_arm(c->loop, c, TIMEOUT_LINGER);
     transport_shutdown(&c->transport);
-    start_reading(c);
+    h1_read_on(c);
 }
 
 static void on_written(struct transport *t)
 {
     struct h1 *c = of_transport(t);
 
-    if (c->state == H1_STREAM) {
+    if (c->state == H1_STREAM || c->state == H1_WRITING)
         list_remove(&c->timeout);
+    if (c->state == H1_STREAM) {
         stream_writable(c->stream);
     } else if (c->state == H1_WRITING && c->file != NULL) {
         h1_file_written(c);
@@ -463,14 +471,20 @@ void h1_accept(struct io_loop *loop)
         return;
     }
     io_loop_arm(loop, c, c->refused ? TIMEOUT_REFUSE : TIMEOUT_HEADER);
-    start_reading(c);
+    h1_read_on(c);
 }
 
 void h1_on_timeout(struct h1 *c)
 {
     enum timeout_kind kind = (enum timeout_kind)c->timeout_kind;
     bool waited = kind == TIMEOUT_HEADER || kind == TIMEOUT_BODY;
+    size_t unwritten = transport_unwritten(&c->transport);
 
+    if (kind == TIMEOUT_WRITE && unwritten < c->unwritten) { /* slow, but it reads */
+        c->unwritten = unwritten;
+        io_loop_arm(c->loop, c, TIMEOUT_WRITE);
+        return;
+    }
     counter_add(&c->loop->counters, COUNT_TIMEOUTS, 1);
     if (waited && c->state != H1_IDLE)
         h1_refuse(c, &(struct refusal){408, "request_timeout", "the request did not arrive in time"});

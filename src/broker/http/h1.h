@@ -37,7 +37,10 @@ struct h1 {
     struct h1_message *message; /* NULL for a stream, and before the first byte */
     struct stream *stream;
     struct h1_file *file;
-    size_t lingered; /* bytes dropped in H1_LINGER */
+    union {
+        size_t unwritten; /* H1_WRITING, H1_STREAM: bytes that the transport held when it was last looked at */
+        size_t lingered;  /* H1_LINGER: bytes dropped */
+    };
     uint8_t state;
     uint8_t timeout_kind;
     bool keep_alive;  /* after the response under way */

@@ -35,6 +35,9 @@ void h1_refuse(struct h1 *c, const struct refusal *why);
 /* The response has gone out: on to the next request, or to the end. */
 void h1_after_response(struct h1 *c);
 
+/* Listens to the client, whatever it sends. */
+void h1_read_on(struct h1 *c);
+
 /* Reads on where h1_after_response left off. */
 void h1_resume(struct h1 *c);
 

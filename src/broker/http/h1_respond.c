@@ -60,6 +60,17 @@ static void append_length(struct buf *out, uint64_t length)
     buf_append(out, "\r\n", 2);
 }
 
+/* Leaves to the transport what the socket does not take now, for as long as the client takes some of it in time. */
+static bool write_later(struct h1 *c, struct str bytes, void (*release)(void *owner), void *owner)
+{
+    c->unwritten = bytes.len;
+    io_loop_arm(c->loop, c, TIMEOUT_WRITE);
+    if (transport_write_later(&c->transport, bytes, release, owner))
+        return true;
+    h1_close(c);
+    return false;
+}
+
 /* Sends head and body, and takes the body over. Returns false when a part of them is still to go out. */
 static bool send_whole(struct h1 *c, struct str head, struct buf *body, bool with_body)
 {
@@ -75,7 +86,6 @@ static bool send_whole(struct h1 *c, struct str head, struct buf *body, bool wit
     counter_add(&c->loop->counters, COUNT_BYTES_SENT, head.len + body_len);
     if (done == head.len + body_len)
         return true;
-    io_loop_arm(c->loop, c, TIMEOUT_WRITE);
     struct buf rest = BUF_EMPTY;
     size_t skip = 0;
     if (done >= head.len) {
@@ -89,8 +99,8 @@ static bool send_whole(struct h1 *c, struct str head, struct buf *body, bool wit
     if (rest.failed) {
         buf_free(&rest);
         h1_close(c);
-    } else if (!transport_write_later(&c->transport, str_from(buf_str(&rest), skip), free, rest.data)) {
-        h1_close(c);
+    } else {
+        write_later(c, str_from(buf_str(&rest), skip), free, rest.data);
     }
     return false;
 }
@@ -138,6 +148,8 @@ void h1_refuse(struct h1 *c, const struct refusal *why)
         return;
     }
     log_debug("http", "refused: %d %s", why->status, why->message);
+    if (c->message != NULL && c->message->ex != NULL && str_eq(c->message->verdict.method, method_names[METHOD_HEAD]))
+        ex->base.request.method = METHOD_HEAD;
     response_set_error(&ex->base, why->status, why->code, why->message, "");
     if (why->status == 503)
         (void)response_add_header(&ex->base, STR("Retry-After"), STR("1"), NULL);
@@ -210,9 +222,7 @@ void h1_send_piece(struct h1 *c, struct str bytes)
         h1_file_written(c);
         return;
     }
-    io_loop_arm(c->loop, c, TIMEOUT_WRITE);
-    if (!transport_write_later(&c->transport, rest, keep, NULL))
-        h1_close(c);
+    (void)write_later(c, rest, keep, NULL);
 }
 
 void h1_finish_body(struct h1 *c)
@@ -238,14 +248,15 @@ static bool finish_later(struct h1 *c, const struct frame *frame, size_t offset)
 {
     struct str rest = str_from(frame->bytes, offset);
 
-    io_loop_arm(c->loop, c, TIMEOUT_WRITE);
     if (frame->event != NULL)
-        return transport_write_later(&c->transport, rest, release_event, event_ref(frame->event));
+        return write_later(c, rest, release_event, event_ref(frame->event));
     char *copy = malloc(rest.len);
-    if (copy == NULL)
+    if (copy == NULL) {
+        h1_close(c);
         return false;
+    }
     memcpy(copy, rest.ptr, rest.len);
-    return transport_write_later(&c->transport, (struct str){copy, rest.len}, free, copy);
+    return write_later(c, (struct str){copy, rest.len}, free, copy);
 }
 
 /*
@@ -278,10 +289,8 @@ static size_t sink_send(struct sink *sink, const struct frame *frames, size_t co
         *full = false;
         return n;
     }
-    if (!finish_later(c, &frames[sent], left)) {
-        h1_close(c);
+    if (!finish_later(c, &frames[sent], left))
         return sent;
-    }
     counter_add(&c->loop->counters, COUNT_BYTES_SENT, frames[sent].bytes.len - left);
     return sent + 1;
 }
@@ -337,6 +346,8 @@ void h1_open_stream(struct exchange *ex, const struct stream_request *request)
     count_response(c->loop, 200);
     if (c->half_closed)
         h1_close(c);
+    else
+        h1_read_on(c); /* what came ahead had it stop, and only a client that is listened to is seen to leave */
 }
 
 void h1_refuse_stream(struct exchange *ex, const char *reason)

@@ -101,6 +101,11 @@ bool transport_write_later(struct transport *t, struct str bytes, void (*release
     return false;
 }
 
+size_t transport_unwritten(const struct transport *t)
+{
+    return uv_stream_get_write_queue_size((const uv_stream_t *)&t->tcp);
+}
+
 static void on_shutdown(uv_shutdown_t *request, int status)
 {
     (void)status; /* a client that is gone already needs no FIN */

@@ -52,6 +52,9 @@ ssize_t transport_try_write(struct transport *t, const uv_buf_t *parts, unsigned
  */
 bool transport_write_later(struct transport *t, struct str bytes, void (*release)(void *owner), void *owner);
 
+/* How many bytes of the pending write the socket has not taken. */
+size_t transport_unwritten(const struct transport *t);
+
 /* Sends FIN behind whatever is pending. */
 void transport_shutdown(struct transport *t);
 

@@ -17,20 +17,27 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
+static void fill_one(struct arena *a, size_t size)
+{
+    char *p = arena_alloc(a, size);
+
+    assert_non_null(p);
+    assert_int_equal((uintptr_t)p % _Alignof(max_align_t), 0);
+    for (size_t i = 0; i < size; i++)
+        assert_int_equal(p[i], 0);
+    memset(p, 0x5a, size);
+}
+
 TEST(gives_zeroed_memory_for_any_type)
 {
-    struct arena a = ARENA_EMPTY;
-
-    for (size_t size = 0; size < 5000; size += 37) {
-        char *p = arena_alloc(&a, size);
-        assert_non_null(p);
-        assert_int_equal((uintptr_t)p % _Alignof(max_align_t), 0);
-        for (size_t i = 0; i < size; i++)
-            assert_int_equal(p[i], 0);
-        memset(p, 0x5a, size);
+    /* Again and again: what was freed before is not zeroed by itself. */
+    for (int round = 0; round < 3; round++) {
+        struct arena a = ARENA_EMPTY;
+        for (size_t size = 0; size < 5000; size += 37)
+            fill_one(&a, size);
+        arena_free(&a);
+        assert_null(a.blocks);
     }
-    arena_free(&a);
-    assert_null(a.blocks);
 }
 
 TEST(gives_each_allocation_bytes_of_its_own)

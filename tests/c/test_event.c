@@ -57,6 +57,13 @@ TEST(names_are_a_letter_and_what_may_follow_it)
     ACCEPTS(entity, STR("Task_2.sub-task"));
     ACCEPTS(action, STR("Z"));
     ACCEPTS(action, (struct str){longest, EVENT_NAME_MAX});
+}
+
+TEST(names_are_nothing_else)
+{
+    char longest[EVENT_NAME_MAX + 1];
+
+    memset(longest, 'a', sizeof longest);
     REFUSES(entity, "entity", STR_NONE);
     REFUSES(entity, "entity", STR(""));
     REFUSES(action, "action", STR_NONE);
@@ -109,15 +116,17 @@ TEST(each_target_is_a_user_id)
     accepts(fields);
 }
 
-TEST(an_event_is_meant_for_somebody)
+TEST(an_event_may_be_meant_for_nobody)
 {
     struct event_fields fields = valid_fields();
 
     fields.target_count = 0;
-    fields.everyone = true;
-    accepts(fields);
-    fields.everyone = false;
-    refuses(fields, "targetUserIds");
+    fields.targets = NULL;
+    struct event *ev = event_create(&fields, NULL);
+    assert_non_null(ev);
+    assert_false(ev->everyone);
+    assert_false(event_concerns(ev, ada[0], hash_str(ada[0])));
+    event_unref(ev);
 }
 
 TEST(an_event_for_everyone_names_nobody)
@@ -129,6 +138,9 @@ TEST(an_event_for_everyone_names_nobody)
     assert_true(ev->everyone);
     assert_int_equal(ev->target_count, 0);
     event_unref(ev);
+    /* They are not looked at. */
+    fields.targets = (const struct str[]){STR("not\nvalid")};
+    accepts(fields);
 }
 
 TEST(a_draft_holds_copies)
@@ -356,9 +368,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_a_letter_and_what_may_follow_it),
+        cmocka_unit_test(names_are_nothing_else),
         cmocka_unit_test(ids_are_text_without_control_characters),
         cmocka_unit_test(each_target_is_a_user_id),
-        cmocka_unit_test(an_event_is_meant_for_somebody),
+        cmocka_unit_test(an_event_may_be_meant_for_nobody),
         cmocka_unit_test(an_event_for_everyone_names_nobody),
         cmocka_unit_test(a_draft_holds_copies),
         cmocka_unit_test(targets_are_a_set),

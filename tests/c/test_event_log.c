@@ -2,6 +2,7 @@
 #include "bus/event_log.h"
 
 #include "support/check.h"
+#include "support/events.h"
 #include "support/log.h"
 
 /* --- who sees what --- */
@@ -198,6 +199,25 @@ TEST(one_who_left_is_not_woken)
     test_log_close(&t);
 }
 
+TEST(an_event_for_nobody_has_its_place_and_wakes_nobody)
+{
+    struct event_fields fields = {.entity = STR("task"), .action = STR("made")};
+    struct event *ev = make_event(&fields, 1, 1);
+    struct test_log t;
+    struct subscriber ada;
+
+    test_log_open(&t, &roomy_limits, 0);
+    test_log_subscribe(&t, &ada, "ada");
+    event_log_append(t.log, ev);
+    assert_int_equal(t.wakes, 0);
+    assert_int_equal(event_log_head(t.log), 1);
+    assert_true(event_log_seek(t.log, &ada, 0));
+    assert_sees_nothing(&t, &ada);
+    event_log_unsubscribe(t.log, &ada);
+    test_log_close(&t);
+    event_unref(ev);
+}
+
 /* --- seeking --- */
 
 TEST(a_seek_finds_everything_behind_a_position)
@@ -295,6 +315,7 @@ int main(void)
         cmocka_unit_test(a_level_subscriber_is_woken_once),
         cmocka_unit_test(all_streams_of_all_targets_are_woken),
         cmocka_unit_test(one_who_left_is_not_woken),
+        cmocka_unit_test(an_event_for_nobody_has_its_place_and_wakes_nobody),
         cmocka_unit_test(a_seek_finds_everything_behind_a_position),
         cmocka_unit_test(a_seek_to_the_head_is_level),
         cmocka_unit_test(a_seek_that_leaves_something_to_walk_makes_behind_without_a_call),

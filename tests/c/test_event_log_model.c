@@ -37,9 +37,9 @@ struct member {
 };
 
 struct world {
+    struct counters counters;
     struct dice *dice;
     struct event_log *log;
-    struct counters counters;
     struct event_log_limits limits;
     struct entry *entries;
     size_t count;

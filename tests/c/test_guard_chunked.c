@@ -5,6 +5,7 @@
 
 #include "support/check.h"
 #include "support/pieces.h"
+#include "support/text.h"
 
 static const struct guard_limits limits = {
     .header_bytes = 512, .header_count = 3, .target_bytes = 64, .body_bytes = 1000};
@@ -23,8 +24,7 @@ static struct outcome follow(struct pieces p, struct str text)
     for (size_t at = 0; at < text.len && o.progress == CHUNK_MORE;) {
         size_t len = pieces_next(&p, text.len - at);
         size_t used = 0;
-        char *piece = malloc(len); /* of its exact size, so that a look behind it is seen */
-        memcpy(piece, text.ptr + at, len);
+        char *piece = text_exact((struct str){text.ptr + at, len});
         o.progress = guard_chunked(&g, &limits, (struct str){piece, len}, &used, &o.why);
         free(piece);
         if (o.progress == CHUNK_MORE)
@@ -152,21 +152,15 @@ TEST(limits_the_size)
     GOES_ON("3e8\r\n");
 }
 
-/* Chunk by chunk to the limit and over it. */
+/* Chunk by chunk to the limit of 1000 and over it. */
 TEST(limits_the_sum_of_the_sizes)
 {
-    char text[1200];
-    size_t len = 0;
+    struct buf text = BUF_EMPTY;
 
-    memcpy(text, "3e7\r\n", 5);
-    memset(text + 5, 'a', 999);
-    len = 5 + 999;
-    memcpy(text + len, "\r\n1\r\nb\r\n0\r\n\r\n", 13);
-    check_ends((struct str){text, len + 13}, 0);
-    memcpy(text + len, "\r\n2\r\nbc\r\n0\r\n\r\n", 14);
-    check_refused((struct str){text, len + 14}, 413, "body_too_large");
-    memcpy(text + len, "\r\n1\r\nb\r\n1\r\nc\r\n", 14);
-    check_refused((struct str){text, len + 14}, 413, "body_too_large");
+    check_ends(text_repeat(&text, "3e7\r\n", 999, "a", "\r\n1\r\nb\r\n0\r\n\r\n"), 0);
+    check_refused(text_repeat(&text, "3e7\r\n", 999, "a", "\r\n2\r\nbc\r\n0\r\n\r\n"), 413, "body_too_large");
+    check_refused(text_repeat(&text, "3e7\r\n", 999, "a", "\r\n1\r\nb\r\n1\r\nc\r\n"), 413, "body_too_large");
+    buf_free(&text);
 }
 
 TEST(accepts_extensions_and_ignores_them)
@@ -178,23 +172,14 @@ TEST(accepts_extensions_and_ignores_them)
     BAD("5;a\x7f\r\n");
 }
 
-static struct str filled(char *out, const char *before, size_t count, const char *after)
-{
-    size_t len = strlen(before);
-
-    memcpy(out, before, len);
-    memset(out + len, 'a', count);
-    memcpy(out + len + count, after, strlen(after));
-    return (struct str){out, len + count + strlen(after)};
-}
-
 TEST(limits_an_extension)
 {
-    char text[2000];
+    struct buf text = BUF_EMPTY;
 
-    check_ends(filled(text, "1;", 256, "\r\na\r\n0\r\n\r\n"), 0);
-    check_refused(filled(text, "1;", 257, "\r\na\r\n0\r\n\r\n"), 400, "bad_request");
-    check_refused(filled(text, "1;", 1500, ""), 400, "bad_request");
+    check_ends(text_repeat(&text, "1;", 256, "a", "\r\na\r\n0\r\n\r\n"), 0);
+    check_refused(text_repeat(&text, "1;", 257, "a", "\r\na\r\n0\r\n\r\n"), 400, "bad_request");
+    check_refused(text_repeat(&text, "1;", 1500, "a", ""), 400, "bad_request");
+    buf_free(&text);
 }
 
 TEST(accepts_trailers)
@@ -224,24 +209,21 @@ TEST(limits_the_number_of_trailers)
 
 TEST(limits_the_size_of_trailers)
 {
-    char text[2000];
+    struct buf text = BUF_EMPTY;
 
-    check_refused(filled(text, "0\r\nX: ", 1500, ""), 431, "headers_too_large");
+    check_refused(text_repeat(&text, "0\r\nX: ", 1500, "a", ""), 431, "headers_too_large");
+    buf_free(&text);
 }
 
 /* Chunks of one byte cost six times what they carry: a body of the full size may not come like that. */
 TEST(limits_the_framing)
 {
-    char text[8000];
-    size_t len = 0;
+    struct buf text = BUF_EMPTY;
 
-    for (int i = 0; i < 1000; i++, len += 6)
-        memcpy(text + len, "1\r\na\r\n", 6);
-    memcpy(text + len, "0\r\n\r\n", 5);
-    check_refused((struct str){text, len + 5}, 431, "headers_too_large");
+    check_refused(text_repeat(&text, "", 1000, "1\r\na\r\n", "0\r\n\r\n"), 431, "headers_too_large");
     /* ... a small one may. */
-    memcpy(text + 50 * 6, "0\r\n\r\n", 5);
-    check_ends((struct str){text, 50 * 6 + 5}, 0);
+    check_ends(text_repeat(&text, "", 50, "1\r\na\r\n", "0\r\n\r\n"), 0);
+    buf_free(&text);
 }
 
 int main(void)

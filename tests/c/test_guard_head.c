@@ -5,6 +5,7 @@
 
 #include "support/check.h"
 #include "support/pieces.h"
+#include "support/text.h"
 
 static const struct guard_limits limits = {
     .header_bytes = 512, .header_count = 5, .target_bytes = 64, .body_bytes = 1000};
@@ -25,8 +26,7 @@ static struct judged judge_in(struct pieces p, struct str text)
         have += pieces_next(&p, text.len - have);
         /* A fresh block each time: the guard must keep nothing, and read nothing beyond what came. */
         free(j.bytes);
-        j.bytes = malloc(have);
-        memcpy(j.bytes, text.ptr, have);
+        j.bytes = text_exact((struct str){text.ptr, have});
         switch (guard_find_head((struct str){j.bytes, have}, &scan, &limits, &j.len, &j.v.refusal)) {
         case HEAD_REFUSED:
             j.len = 0;
@@ -393,35 +393,28 @@ TEST(ignores_expect_in_http_1_0)
 
 /* --- limits --- */
 
-static struct str filled(char *out, const char *before, size_t count, const char *after)
-{
-    size_t len = strlen(before);
-
-    memcpy(out, before, len);
-    memset(out + len, 'a', count);
-    memcpy(out + len + count, after, strlen(after));
-    return (struct str){out, len + count + strlen(after)};
-}
-
 TEST(limits_the_target)
 {
-    char text[1000];
+    struct buf text = BUF_EMPTY;
 
-    check_accepted(filled(text, "GET /", 63, " HTTP/1.1\r\n" HOST "\r\n"));
-    check_refusal(filled(text, "GET /", 64, " HTTP/1.1\r\n" HOST "\r\n"), 414, "target_too_long");
-    check_refusal(filled(text, "GET /", 200, " HTTP/1.1\r\n" HOST "\r\n"), 414, "target_too_long");
+    check_accepted(text_repeat(&text, "GET /", 63, "a", " HTTP/1.1\r\n" HOST "\r\n"));
+    check_refusal(text_repeat(&text, "GET /", 64, "a", " HTTP/1.1\r\n" HOST "\r\n"), 414, "target_too_long");
+    check_refusal(text_repeat(&text, "GET /", 200, "a", " HTTP/1.1\r\n" HOST "\r\n"), 414, "target_too_long");
     /* It need not end to be too long. */
-    check_refusal(filled(text, "GET /", 200, ""), 414, "target_too_long");
+    check_refusal(text_repeat(&text, "GET /", 200, "a", ""), 414, "target_too_long");
+    buf_free(&text);
 }
 
 TEST(limits_the_head)
 {
-    char text[1000];
+    struct buf text = BUF_EMPTY;
     size_t rest = sizeof("GET / HTTP/1.1\r\n" HOST "X: \r\n\r\n") - 1;
 
-    check_accepted(filled(text, "GET / HTTP/1.1\r\n" HOST "X: ", 512 - rest, "\r\n\r\n"));
-    check_refusal(filled(text, "GET / HTTP/1.1\r\n" HOST "X: ", 513 - rest, "\r\n\r\n"), 431, "headers_too_large");
-    check_refusal(filled(text, "GET / HTTP/1.1\r\n" HOST "X: ", 800, ""), 431, "headers_too_large");
+    check_accepted(text_repeat(&text, "GET / HTTP/1.1\r\n" HOST "X: ", 512 - rest, "a", "\r\n\r\n"));
+    check_refusal(text_repeat(&text, "GET / HTTP/1.1\r\n" HOST "X: ", 513 - rest, "a", "\r\n\r\n"), 431,
+                  "headers_too_large");
+    check_refusal(text_repeat(&text, "GET / HTTP/1.1\r\n" HOST "X: ", 800, "a", ""), 431, "headers_too_large");
+    buf_free(&text);
 }
 
 TEST(limits_the_number_of_fields)
@@ -447,24 +440,27 @@ static void check_one_verdict(struct str text)
 
 TEST(a_target_over_both_limits_has_one_verdict)
 {
-    char text[1000];
+    struct buf text = BUF_EMPTY;
 
-    check_one_verdict(filled(text, "GET /", 600, " HTTP/1.1\r\n" HOST "\r\n"));
+    check_one_verdict(text_repeat(&text, "GET /", 600, "a", " HTTP/1.1\r\n" HOST "\r\n"));
+    buf_free(&text);
 }
 
 TEST(a_long_method_has_one_verdict)
 {
-    char text[1000];
+    struct buf text = BUF_EMPTY;
 
-    check_one_verdict(filled(text, "", 200, " / HTTP/1.1\r\n" HOST "\r\n"));
+    check_one_verdict(text_repeat(&text, "", 200, "a", " / HTTP/1.1\r\n" HOST "\r\n"));
+    buf_free(&text);
 }
 
 TEST(a_head_that_is_malformed_behind_its_limit_has_one_verdict)
 {
-    char text[1000];
+    struct buf text = BUF_EMPTY;
 
-    check_one_verdict(filled(text, "GET / HTTP/1.1\r\nHost: a\r\nX: ", 600, "\n\r\n"));
+    check_one_verdict(text_repeat(&text, "GET / HTTP/1.1\r\nHost: a\r\nX: ", 600, "a", "\n\r\n"));
     check_one_verdict(STR(GET_WITH("A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\nF: 6\n")));
+    buf_free(&text);
 }
 
 int main(void)

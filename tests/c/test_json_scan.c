@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "support/check.h"
+#include "support/text.h"
 
 static bool scan(struct str text, struct error *e)
 {
@@ -187,52 +188,42 @@ TEST(refuses_bytes_that_are_not_utf_8)
             STR("\xff\xfe[\0]\0"));
 }
 
-/* A list and object in turn, `depth` deep, around `inner`. */
-static struct str nested(char *out, size_t depth, const char *inner)
+/* Scans a list and an object in turn, `depth` deep, around `inner`. */
+static bool scan_nested(size_t depth, const char *inner)
 {
-    size_t at = 0;
+    struct buf text = BUF_EMPTY;
 
-    for (size_t i = 0; i < depth; i++) {
-        size_t len = i % 2 == 0 ? 1 : 5;
-        memcpy(out + at, i % 2 == 0 ? "[" : "{\"k\":", len);
-        at += len;
-    }
-    memcpy(out + at, inner, strlen(inner));
-    at += strlen(inner);
+    for (size_t i = 0; i < depth; i++)
+        buf_append_str(&text, i % 2 == 0 ? STR("[") : STR("{\"k\":"));
+    buf_append_str(&text, str_of(inner));
     for (size_t i = depth; i-- > 0;)
-        out[at++] = i % 2 == 0 ? ']' : '}';
-    return (struct str){out, at};
+        buf_append_char(&text, i % 2 == 0 ? ']' : '}');
+    bool ok = scan(buf_str(&text), NULL);
+    buf_free(&text);
+    return ok;
 }
 
 TEST(accepts_a_depth_of_100)
 {
-    char text[1000];
-
-    assert_true(scan(nested(text, JSON_DEPTH_MAX, "1"), NULL));
-    assert_true(scan(nested(text, JSON_DEPTH_MAX - 1, "[],{}"), NULL));
-    assert_true(scan(nested(text, JSON_DEPTH_MAX - 1, "{}"), NULL));
-    assert_true(scan(nested(text, JSON_DEPTH_MAX - 1, "[]"), NULL));
+    assert_true(scan_nested(JSON_DEPTH_MAX, "1"));
+    assert_true(scan_nested(JSON_DEPTH_MAX - 1, "[],{}"));
+    assert_true(scan_nested(JSON_DEPTH_MAX - 1, "{}"));
+    assert_true(scan_nested(JSON_DEPTH_MAX - 1, "[]"));
 }
 
 TEST(refuses_a_depth_of_101)
 {
-    char text[1000];
-
-    assert_false(scan(nested(text, JSON_DEPTH_MAX + 1, "1"), NULL));
-    assert_false(scan(nested(text, JSON_DEPTH_MAX, "[]"), NULL));
-    assert_false(scan(nested(text, JSON_DEPTH_MAX, "{}"), NULL));
-    assert_false(scan(nested(text, JSON_DEPTH_MAX, "{\"a\":1}"), NULL));
+    assert_false(scan_nested(JSON_DEPTH_MAX + 1, "1"));
+    assert_false(scan_nested(JSON_DEPTH_MAX, "[]"));
+    assert_false(scan_nested(JSON_DEPTH_MAX, "{}"));
+    assert_false(scan_nested(JSON_DEPTH_MAX, "{\"a\":1}"));
 }
 
 TEST(counts_depth_not_containers)
 {
     struct buf text = BUF_EMPTY;
 
-    buf_append_char(&text, '[');
-    for (int i = 0; i < 1000; i++)
-        buf_append_str(&text, STR("[[]],{\"a\":{}},"));
-    buf_append_str(&text, STR("0]"));
-    assert_true(scan(buf_str(&text), NULL));
+    assert_true(scan(text_repeat(&text, "[", 1000, "[[]],{\"a\":{}},", "0]"), NULL));
     buf_free(&text);
 }
 
@@ -241,9 +232,7 @@ TEST(refuses_an_abyss)
 {
     struct buf text = BUF_EMPTY;
 
-    for (int i = 0; i < 100000; i++)
-        buf_append_str(&text, STR("[{\"\":"));
-    assert_false(scan(buf_str(&text), NULL));
+    assert_false(scan(text_repeat(&text, "", 100000, "[{\"\":", ""), NULL));
     buf_free(&text);
 }
 
@@ -257,10 +246,7 @@ TEST(refuses_every_proper_beginning)
         size_t len = strlen(texts[i]);
         assert_true(scan((struct str){texts[i], len}, NULL));
         for (size_t cut = 0; cut < len; cut++) {
-            /* A copy of its exact size, so that a look behind the end is seen. */
-            char *copy = malloc(cut + 1);
-            memcpy(copy, texts[i], cut);
-            char *exact = realloc(copy, cut == 0 ? 1 : cut);
+            char *exact = text_exact((struct str){texts[i], cut});
             assert_that(!scan((struct str){exact, cut}, NULL), "accepted: %.*s", (int)cut, texts[i]);
             free(exact);
         }

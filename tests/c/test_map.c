@@ -5,8 +5,8 @@
 #include "support/dice.h"
 
 struct item {
-    int key;
     uint64_t hash;
+    int key;
     bool present; /* what the naive model says */
 };
 
@@ -39,7 +39,7 @@ TEST(tells_equal_hashes_apart_by_key)
     struct map m = MAP_EMPTY;
 
     for (int i = 0; i < 40; i++) {
-        items[i] = (struct item){i, 7, true};
+        items[i] = (struct item){7, i, true};
         assert_true(map_insert(&m, 7, &items[i]));
     }
     for (int i = 0; i < 40; i += 2)
@@ -52,8 +52,8 @@ TEST(tells_equal_hashes_apart_by_key)
 
 TEST(removes_this_very_value_only)
 {
-    struct item inside = {1, 5, true};
-    struct item twin = {1, 5, false};
+    struct item inside = {5, 1, true};
+    struct item twin = {5, 1, false};
     struct map m = MAP_EMPTY;
 
     assert_true(map_insert(&m, 5, &inside));
@@ -74,7 +74,7 @@ TEST(is_unchanged_when_it_cannot_grow)
 
     alloc_permit(2);
     for (int i = 0; i < 200; i++) {
-        items[i] = (struct item){i, (uint64_t)i * 0x9e3779b97f4a7c15u, false};
+        items[i] = (struct item){(uint64_t)i * 0x9e3779b97f4a7c15u, i, false};
         items[i].present = map_insert(&m, items[i].hash, &items[i]);
         inserted += items[i].present;
     }
@@ -123,7 +123,7 @@ static void random_operations(struct dice *d)
     struct map m = MAP_EMPTY;
 
     for (int i = 0; i < ITEMS; i++)
-        items[i] = (struct item){i, draw_hash(d), false};
+        items[i] = (struct item){draw_hash(d), i, false};
     for (int step = 0; step < 4000; step++) {
         /* The share of insertions swings, so that the map fills and empties. */
         bool filling = step / 500 % 2 == 0;

@@ -6,6 +6,7 @@
 #include "support/alloc.h"
 #include "support/check.h"
 #include "support/pieces.h"
+#include "support/text.h"
 
 static const struct guard_limits limits = {
     .header_bytes = 4096, .header_count = 20, .target_bytes = 1024, .body_bytes = 100000};
@@ -241,19 +242,17 @@ TEST(refuses_a_malformed_target)
 /* http-parser has a limit of its own, for the whole process, which must not be in the way. */
 TEST(reads_a_head_as_large_as_the_guard_allows)
 {
-    static char head[200000];
-    struct guard_limits large = {.header_bytes = sizeof head, .header_count = 20, .target_bytes = 100, .body_bytes = 0};
+    struct guard_limits large = {.header_bytes = 200000, .header_count = 20, .target_bytes = 100};
+    struct buf text = BUF_EMPTY;
     static struct message m;
-    size_t len = (size_t)snprintf(head, sizeof head, "GET / HTTP/1.1\r\nHost: a\r\nX: ");
 
-    memset(head + len, 'a', 150000);
-    memcpy(head + len + 150000, "\r\n\r\n", 4);
-    struct str whole = {head, len + 150004};
+    struct str whole = text_repeat(&text, "GET / HTTP/1.1\r\nHost: a\r\nX: ", 150000, "a", "\r\n\r\n");
     guard_check_head(whole, &large, &m.verdict);
     assert_int_equal(m.verdict.refusal.status, 0);
     assert_true(parse_head(&m.parse, &m.ex, whole, &m.verdict, &m.why));
     assert_int_equal(header(&m, "x").len, 150000);
     done(&m);
+    buf_free(&text);
 }
 
 TEST(says_so_when_memory_is_short)

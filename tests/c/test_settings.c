@@ -243,9 +243,9 @@ TEST(values_have_their_range)
     ACCEPTS("loops", "64", loops, 64);
     refuses("loops", "0");
     refuses("loops", "65");
-    ACCEPTS("heartbeat", "100ms", heartbeat, 100);
+    ACCEPTS("heartbeat", "2s", heartbeat, 2000);
     ACCEPTS("heartbeat", "1h", heartbeat, 3600 * 1000);
-    refuses("heartbeat", "99ms");
+    refuses("heartbeat", "1999ms");
     refuses("heartbeat", "3601s");
     ACCEPTS("history-bytes", "4KiB", history_bytes, 4096);
     refuses("history-bytes", "4095");
@@ -292,8 +292,8 @@ TEST(messages_say_what_is_wrong_and_what_would_do)
     struct pillar_options *o = pillar_options_create();
     struct error e;
 
-    assert_false(options_set(o, SOURCE_FLAG, "heartbeat", "99ms", &e));
-    assert_string_equal(e.message, "invalid value '99ms' for heartbeat: it must be from 100 to 3600000 ms");
+    assert_false(options_set(o, SOURCE_FLAG, "heartbeat", "1999ms", &e));
+    assert_string_equal(e.message, "invalid value '1999ms' for heartbeat: it must be from 2000 to 3600000 ms");
     assert_false(options_set(o, SOURCE_FLAG, "loops", "x", &e));
     assert_string_equal(e.message, "invalid value 'x' for loops: it must be a whole number");
     assert_false(options_set(o, SOURCE_FLAG, "max-body-bytes", "x", &e));

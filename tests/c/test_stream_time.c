@@ -73,7 +73,7 @@ TEST(a_silent_stream_gets_a_comment_within_2_s)
 
 TEST(a_silent_stream_gets_a_comment_within_100_ms)
 {
-    check_silent(100); /* the least that the settings allow */
+    check_silent(100); /* far below what the settings allow: nothing rounds up to a silence */
 }
 
 /* An event just after a stream was visited puts its next comment off the longest. */
@@ -126,7 +126,7 @@ TEST(a_busy_stream_gets_no_comment)
 
     test_hub_open(&t, &test_hub_config, 0);
     test_client_open(&t, &c, "ada", NULL, NULL);
-    for (uint64_t now = 0; now < 10 * 30000; now += 300) {
+    for (uint64_t now = 0; now < 300000; now += 300) {
         stream_hub_tick(t.hub, now, 0);
         if (now % 6000 == 0)
             test_hub_deliver(&t, "ada", ++position);
@@ -148,7 +148,7 @@ TEST(a_full_sink_gets_no_comment)
     c.sink.room = 0;
     test_hub_deliver(&t, "ada", 1);
     size_t sends = c.sink.sends;
-    for (uint64_t now = 0; now <= 5 * 30000; now += 300)
+    for (uint64_t now = 0; now <= 150000; now += 300)
         stream_hub_tick(t.hub, now, 0);
     assert_int_equal(c.sink.sends, sends);
     assert_int_equal(counter_get(&t.counters, COUNT_COMMENTS), 0);
@@ -167,7 +167,7 @@ TEST(a_heartbeat_allocates_nothing)
     test_client_open(&t, &c, "ada", NULL, NULL);
     assert_true(buf_reserve(&c.sink.bytes, 4096));
     size_t before = alloc_count();
-    for (uint64_t now = 0; now <= 5 * 30000; now += 300)
+    for (uint64_t now = 0; now <= 150000; now += 300)
         stream_hub_tick(t.hub, now, 0);
     assert_int_equal(alloc_count(), before);
     assert_true(c.sink.bytes.len > 0);

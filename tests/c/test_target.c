@@ -1,24 +1,24 @@
 #include "http/target.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "support/alloc.h"
 #include "support/check.h"
+#include "support/text.h"
 
 /* --- percent_decode --- */
 
 static void decodes(const char *text, bool plus, struct str expected)
 {
-    size_t size = strlen(text);
-    char *out = malloc(size + 1); /* room for text.len bytes is enough */
+    struct str whole = str_of(text);
+    char *out = text_exact(whole); /* its room is enough, and it may be done in place */
     size_t len = 99;
 
-    assert_that(percent_decode(str_of(text), plus, out, &len), "refused: %s", text);
+    assert_that(percent_decode(whole, plus, out, &len), "refused: %s", text);
     assert_bytes(((struct str){out, len}), expected);
-    /* It may be done in place. */
-    memcpy(out, text, size);
-    assert_true(percent_decode((struct str){out, size}, plus, out, &len));
+    free(out);
+    out = text_exact(whole);
+    assert_true(percent_decode((struct str){out, whole.len}, plus, out, &len));
     assert_bytes(((struct str){out, len}), expected);
     free(out);
 }
@@ -236,12 +236,10 @@ TEST(decodes_a_query_after_splitting)
 static bool parses_many(const char *start, const char *part, size_t count)
 {
     struct buf text = BUF_EMPTY;
+    struct parsed p = {.arena = ARENA_EMPTY};
 
-    buf_append_str(&text, str_of(start));
-    for (size_t i = 0; i < count; i++)
-        buf_append_str(&text, str_of(part));
-    buf_append_char(&text, '\0');
-    struct parsed p = parse(text.data);
+    p.request.target = text_repeat(&text, start, count, part, "");
+    p.ok = target_parse(&p.request, &p.arena, &p.why);
     if (!p.ok)
         assert_int_equal(p.why.status, 400);
     done(&p);

@@ -1,5 +1,6 @@
 #include "base/utf8.h"
 
+#include "base/buf.h"
 #include "support/check.h"
 
 /* The code point that `len` bytes would give if nobody checked them; the reference decodes, then asks what
@@ -62,10 +63,12 @@ static void invalid(struct str text)
 {
     assert_that(!utf8_valid(text), "accepted: %.*s", STR_ARG(text));
     /* Neither may it be valid inside of something that is. */
-    char inside[32] = "ab";
-    memcpy(inside + 2, text.ptr, text.len);
-    memcpy(inside + 2 + text.len, "cd", 2);
-    assert_false(utf8_valid((struct str){inside, text.len + 4}));
+    struct buf inside = BUF_EMPTY;
+    buf_append_str(&inside, STR("ab"));
+    buf_append_str(&inside, text);
+    buf_append_str(&inside, STR("cd"));
+    assert_false(utf8_valid(buf_str(&inside)));
+    buf_free(&inside);
 }
 
 TEST(accepts_the_first_and_last_of_each_length)

@@ -1,6 +1,7 @@
 #include "db/write_lock.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -15,10 +16,11 @@ struct queue {
 
 struct waiter {
     struct queue *queue;
-    int number;
     uint64_t deadline_ns;
-    bool got_it;
     pthread_t thread;
+    int number;
+    bool got_it;
+    _Atomic bool ended;
 };
 
 static void *wait_in_line(void *context)
@@ -30,6 +32,7 @@ static void *wait_in_line(void *context)
         w->queue->order[w->queue->count++] = w->number;
         write_lock_release(&w->queue->lock);
     }
+    atomic_store(&w->ended, true);
     return NULL;
 }
 
@@ -41,14 +44,14 @@ static const struct write_waiter *last_waiter(struct queue *q)
     return last;
 }
 
-/* Starts a thread and returns once it waits in line; the lock must be held. */
+/* Starts a thread and returns once it waits in line, or has given up already; the lock must be held. */
 static void start_waiting(struct queue *q, struct waiter *w, int number, uint64_t deadline_ns)
 {
     const struct write_waiter *before = last_waiter(q);
 
     *w = (struct waiter){.queue = q, .number = number, .deadline_ns = deadline_ns};
     assert_int_equal(pthread_create(&w->thread, NULL, wait_in_line, w), 0);
-    while (last_waiter(q) == before)
+    while (last_waiter(q) == before && !atomic_load(&w->ended))
         sched_yield();
 }
 

@@ -34,9 +34,9 @@ describe("POST /api/emit", function()
   --- What the streams got, up to a fence.
   local function received()
     for _, stream in ipairs { ada, grace } do
-      stream:fence(function()
-        broker:request("POST", "/fence/end", { headers = { ["X-User"] = "fence" } })
-      end, "end")
+      stream:fence(function(name)
+        broker:request("POST", "/fence/" .. name, { headers = { ["X-User"] = "fence" } })
+      end)
     end
     local function notes(stream)
       local found = {}

@@ -29,7 +29,7 @@ describe("a mutation", function()
   end
 
   local function events()
-    stream:fence(function() broker:request("POST", "/fence/end", { headers = as("fence") }) end, "end")
+    stream:fence(function(name) broker:request("POST", "/fence/" .. name, { headers = as("fence") }) end)
     local summary = stream:summary()
     stream.all = {}
     return summary

@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CHECK(condition, what)                                                                               \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            (void)fprintf(stderr, "%s:%d: %s (%s)\n", __FILE__, __LINE__, (what), #condition);               \
-            abort();                                                                                         \
-        }                                                                                                    \
+#define CHECK(condition, what)                                                                                         \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            (void)fprintf(stderr, "%s:%d: %s (%s)\n", __FILE__, __LINE__, (what), #condition);                         \
+            abort();                                                                                                   \
+        }                                                                                                              \
     } while (0)
 
 /* What libFuzzer and replay_main.c call with each input. */

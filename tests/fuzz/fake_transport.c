@@ -5,6 +5,7 @@
 
 #include "alloc.h"
 #include "check.h"
+#include "http/h1.h"
 
 enum { READ_MAX = 64 * 1024 };
 
@@ -29,14 +30,20 @@ void wire_connect(struct wire *w, struct io_loop *loop)
 
 void wire_say(struct wire *w, const void *bytes, size_t len)
 {
+    if (w->finished)
+        return; /* nothing comes behind FIN */
+    alloc_suspend();
     buf_append(&w->input, bytes, len);
+    alloc_resume();
 }
 
 void wire_drain(struct wire *w)
 {
     if (!w->pending)
         return;
+    alloc_suspend();
     buf_append_str(&w->output, w->pending_bytes);
+    alloc_resume();
     w->pending_bytes = STR_NONE;
 }
 
@@ -136,8 +143,7 @@ bool wire_turn(struct wire *w)
 
 /* --- what http calls --- */
 
-int transport_accept(struct transport *t, uv_loop_t *loop, uv_stream_t *listener,
-                     const struct transport_events *events)
+int transport_accept(struct transport *t, uv_loop_t *loop, uv_stream_t *listener, const struct transport_events *events)
 {
     (void)loop;
     (void)listener;
@@ -192,8 +198,8 @@ ssize_t transport_try_write(struct transport *t, const uv_buf_t *parts, unsigned
         left -= len;
     }
     alloc_resume();
-    if (w->output.len - before < total(parts, count) && str_starts_with((struct str){parts[0].base, parts[0].len},
-                                                                        STR("HTTP/1.1 100 ")))
+    if (w->output.len - before < total(parts, count) &&
+        str_starts_with((struct str){parts[0].base, parts[0].len}, STR("HTTP/1.1 100 ")))
         w->may_close = true; /* a client that has no room for a 100 */
     return (ssize_t)(w->output.len - before);
 }
@@ -209,6 +215,11 @@ bool transport_write_later(struct transport *t, struct str bytes, void (*release
     w->release = release;
     w->owner = owner;
     return true;
+}
+
+size_t transport_unwritten(const struct transport *t)
+{
+    return wire_of(t)->pending ? wire_of(t)->pending_bytes.len : 0;
 }
 
 void transport_shutdown(struct transport *t)
@@ -227,6 +238,7 @@ void transport_close(struct transport *t)
     if (short_of_room || alloc_has_failed()) {
         w->may_close = true;
         w->may_lack = true;
+        w->short_of_room = true;
     }
     CHECK(w->fin_due || w->may_close || w->finished || w->reset, "a connection is closed without a word");
     w->closing = true;

@@ -40,15 +40,18 @@ struct wire {
     bool reading;
     bool closing;
     bool accept_fails;
-    bool may_close; /* something happened that allows the broker to close without a word */
-    bool may_lack;  /* and to leave requests without their responses */
+    bool may_close;     /* something happened that allows the broker to close without a word */
+    bool may_lack;      /* and to leave requests without their responses */
+    bool short_of_room; /* it was closed for the memory that bodies take, which depends on how they are cut */
 
     /* what the connection made of it: the methods of what is to be answered, in order */
     enum method methods[WIRE_REQUESTS_MAX];
-    size_t due;       /* requests and refusals */
-    bool refused;     /* the last of them was refused */
-    uint64_t digest;  /* of the requests */
-    size_t delivered; /* requests */
+    size_t due;           /* requests and refusals */
+    bool streaming;       /* the last of them became a stream, which ends when the client does */
+    bool refused;         /* the last of them was refused */
+    bool refused_blindly; /* and its method may not be known */
+    uint64_t digest;      /* of the requests */
+    size_t delivered;     /* requests */
 };
 
 /* Accepts a new connection on the loop. *w is zeroed by the caller, and released by wire_free. */

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "alloc.h"
-#include "base/hash.h"
 #include "base/utf8.h"
 #include "check.h"
 #include "http/h1.h"
@@ -40,8 +39,7 @@ void http_server_release(struct http_server *server)
 }
 
 /* file.c, which no input reaches, calls it. */
-void http_respond_error(struct exchange *ex, int status, const char *code, const char *message,
-                        const char *field)
+void http_respond_error(struct exchange *ex, int status, const char *code, const char *message, const char *field)
 {
     response_set_error(ex, status, code, message, field);
     h1_respond(ex);
@@ -51,12 +49,15 @@ void http_respond_error(struct exchange *ex, int status, const char *code, const
 
 static void open_stream(struct exchange *ex)
 {
+    struct h1 *conn = ((struct h1_exchange *)ex)->conn;
     struct pairs *query = &ex->request.query;
     struct stream_request request = {.user_id = STR("ada"),
                                      .session_id = pairs_get(query, STR("s")),
                                      .entities = pairs_get(query, STR("e")),
                                      .last_event_id = pairs_get(query, STR("l"))};
 
+    if (conn != NULL)
+        wire_of(&conn->transport)->streaming = true;
     h1_open_stream(ex, &request);
 }
 
@@ -167,16 +168,27 @@ static void check_request(const struct request *r)
     }
 }
 
+/* FNV-1a, with the length in front. */
+static void digest(struct wire *wire, struct str s)
+{
+    wire->digest = (wire->digest ^ s.len) * 0x100000001b3u;
+    for (size_t i = 0; i < s.len; i++)
+        wire->digest = (wire->digest ^ (unsigned char)s.ptr[i]) * 0x100000001b3u;
+}
+
 static void note(struct wire *wire, const struct request *r)
 {
     CHECK(!wire->refused, "a request behind a refusal");
     CHECK(wire->due < WIRE_REQUESTS_MAX, "more requests than an input holds");
     wire->methods[wire->due++] = r->method;
     wire->delivered++;
-    wire->digest = wire->digest * 31 + hash_str(method_names[r->method]);
-    wire->digest = wire->digest * 31 + hash_str(r->target);
-    wire->digest = wire->digest * 31 + hash_str(r->body);
-    wire->digest = wire->digest * 31 + r->headers.count;
+    digest(wire, method_names[r->method]);
+    digest(wire, r->target);
+    digest(wire, r->body);
+    for (size_t i = 0; i < r->headers.count; i++) {
+        digest(wire, r->headers.at[i].name);
+        digest(wire, r->headers.at[i].value);
+    }
 }
 
 static void on_request(void *context, struct exchange *ex)
@@ -232,7 +244,7 @@ void world_begin(struct world *w)
                   .header_count = WORLD_HEADERS,
                   .target_bytes = WORLD_TARGET_BYTES,
                   .body_bytes = WORLD_BODY_BYTES},
-        .max_body_memory = 2 * WORLD_BODY_BYTES,
+        .max_body_memory = WORLD_BODY_MEMORY,
         .max_inbox_events = 8,
         .stream = {.log = {.max_events = 4, .max_bytes = 4096, .max_age_ms = 1000, .wide_targets = 1},
                    .generation = {"00112233aabb"},

@@ -12,7 +12,13 @@
 enum { WORLD_WIRES = 6, WORLD_CONNECTIONS = 3 };
 
 /* Limits that a short input can reach. */
-enum { WORLD_HEADER_BYTES = 512, WORLD_HEADERS = 6, WORLD_TARGET_BYTES = 80, WORLD_BODY_BYTES = 1024 };
+enum {
+    WORLD_HEADER_BYTES = 512,
+    WORLD_HEADERS = 6,
+    WORLD_TARGET_BYTES = 80,
+    WORLD_BODY_BYTES = 1024,
+    WORLD_BODY_MEMORY = 2048
+};
 
 struct world {
     struct io_loop loop;

@@ -8,8 +8,8 @@
 #include "support/fake_sink.h"
 
 struct test_hub {
-    struct stream_hub *hub; /* owned */
     struct counters counters;
+    struct stream_hub *hub; /* owned */
 };
 
 /* The usual configuration: roomy_limits, test_generation, a heartbeat of 30 s, retry from 1000 to 5000 ms. */

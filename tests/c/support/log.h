@@ -7,8 +7,8 @@
 #include "bus/event_log.h"
 
 struct test_log {
-    struct event_log *log; /* owned */
     struct counters counters;
+    struct event_log *log;    /* owned */
     size_t wakes;             /* calls of on_event */
     struct subscriber *woken; /* by the last one */
 };

@@ -139,9 +139,14 @@ function Stream:wait_events(count)
   return self:events()
 end
 
---- Waits for the event that `emit` causes for this stream, so that everything before it has come, and removes it.
-function Stream:fence(emit, name)
-  emit()
+local fences = 0
+
+--- Waits for the event that `emit(action)` causes for this stream, so that everything before it came, and removes it.
+--- The action is new each time: what is left of an earlier fence, or replayed, is not mistaken for it.
+function Stream:fence(emit)
+  fences = fences + 1
+  local name = "fence" .. fences
+  emit(name)
   local place
   wait.until_true("the fence", function()
     for i, event in ipairs(self.all) do

@@ -146,7 +146,8 @@ static struct log_user *find_or_add_user(struct event_log *log, struct str id, u
     if (user == NULL)
         return NULL;
     char *copy = (char *)(user + 1);
-    memcpy(copy, id.ptr, id.len);
+    if (id.len > 0)
+        memcpy(copy, id.ptr, id.len);
     *user = (struct log_user){.hash = hash, .id = {copy, id.len}};
     list_init(&user->subscribers);
     list_init(&user->connected);

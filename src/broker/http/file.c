@@ -68,6 +68,27 @@ static int walk_beneath(int root, const char *path)
     }
 }
 
+#if defined(__SANITIZE_THREAD__)
+/* ThreadSanitizer knows a descriptor by the calls it intercepts: neither openat2 is one of them nor libuv's closing, so
+ * it would take ours for the connection that had the number before. open is one. */
+static int reopen_for_tsan(int fd)
+{
+    char path[32];
+
+    if (fd < 0)
+        return fd;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int known = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    syscall(SYS_close, fd);
+    return known;
+}
+#else
+static int reopen_for_tsan(int fd)
+{
+    return fd;
+}
+#endif
+
 static int open_beneath(int root, const char *path)
 {
     struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
@@ -76,8 +97,8 @@ static int open_beneath(int root, const char *path)
     long fd = syscall(SYS_openat2, root, name, &how, sizeof how);
 
     if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-        return walk_beneath(root, name);
-    return (int)fd;
+        return reopen_for_tsan(walk_beneath(root, name));
+    return reopen_for_tsan((int)fd);
 }
 
 static bool hidden(const char *path)

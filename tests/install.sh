@@ -1,0 +1,30 @@
+#!/bin/sh
+# What `cmake --install` puts elsewhere works there: the binary finds its libraries, and a C program the broker's.
+#   tests/install.sh BUILD_DIR
+set -eu
+source=$(cd "$(dirname "$0")/.." && pwd)
+prefix=$(mktemp -d)
+trap 'rm -rf "$prefix"' EXIT
+
+cmake --install "$1" --prefix "$prefix" >/dev/null
+mv "$prefix" "$prefix.moved"
+prefix=$prefix.moved
+
+cd /
+"$prefix/bin/pillar" check "$source/examples/quickstart/app.lua"
+
+cat >"$prefix/program.c" <<'END'
+#include <pillar/pillar.h>
+#include <stdio.h>
+
+int main(void)
+{
+    return puts(pillar_version()) < 0;
+}
+END
+PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name pillar.pc)")
+export PKG_CONFIG_PATH
+# shellcheck disable=SC2046
+cc -Wall -Werror "$prefix/program.c" -o "$prefix/program" $(pkg-config --cflags --libs pillar) \
+  "-Wl,-rpath,$(pkg-config --variable=libdir pillar)"
+"$prefix/program"

@@ -25,8 +25,7 @@ extern "C" {
 #define PILLAR_API
 #endif
 
-/* Why a call failed. `message` is one line for a human, without a newline, and says what to do where that
- * helps. */
+/* Why a call failed. `message` is one line for a human, without a newline, and says what to do where that helps. */
 typedef struct pillar_error {
     char code[32];
     char field[64]; /* which option or event field is wrong, or "" */
@@ -83,8 +82,8 @@ PILLAR_API int pillar_broker_start(pillar_broker *broker, pillar_error *error);
 /* The port that is listened on: of use when the option said 0. */
 PILLAR_API uint16_t pillar_broker_port(const pillar_broker *broker);
 
-/* One line that says what runs where: "listening on http://127.0.0.1:8080, script app.lua, 12 routes, ...".
- * The broker's. */
+/* One line that says what runs where: "listening on http://127.0.0.1:8080, script app.lua, 12 routes, ...". The
+ * broker's. */
 PILLAR_API const char *pillar_broker_summary(const pillar_broker *broker);
 
 /*

@@ -34,8 +34,7 @@ struct pillar_broker {
 /* Copies an error to the caller of the public API; returns -1, for that caller. */
 int api_report(pillar_error *out, const struct error *e);
 
-/* A broker that has its options and nothing else. NULL when memory is short. pillar_broker_destroy releases
- * it. */
+/* A broker that has its options and nothing else. NULL when memory is short. pillar_broker_destroy releases it. */
 struct pillar_broker *broker_new(const struct pillar_options *options, struct error *e);
 
 /* The first step of putting it together: finds and loads the script, and opens the directories it serves. */

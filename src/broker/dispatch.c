@@ -124,9 +124,8 @@ static void begin_stream(struct pillar_broker *broker, struct exchange *ex)
         http_refuse_stream(ex, "the server is busy");
 }
 
-/* A browser's EventSource gives up for good on anything but 200, so only a login that is missing is said with
- * a status.
- */
+/* A browser's EventSource gives up for good on anything but 200, so only a login that is missing is said with a
+ * status. */
 static void finish_stream(struct pillar_broker *broker, struct exchange *ex)
 {
     int status = ex->response.status;

@@ -1,5 +1,5 @@
-/* Events that a C program emits: they go to the writer like a handler's, and are committed and published as
- * those are. */
+/* Events that a C program emits: they go to the writer like a handler's, and are committed and published as those
+ * are. */
 #include <pthread.h>
 #include <stdlib.h>
 

@@ -112,8 +112,7 @@ TEST(is_empty_and_usable_after_it_was_freed)
     arena_free(&a);
 }
 
-/* An overrun by one byte is what the header promises to show; without AddressSanitizer there is nothing to
- * see. */
+/* An overrun by one byte is what the header promises to show; without AddressSanitizer there is nothing to see. */
 TEST(shows_the_sanitizer_where_an_allocation_ends)
 {
 #ifdef WITH_ASAN

@@ -11,8 +11,7 @@ enum { SUBSCRIBERS = 3 };
 /* Before the event that memory is short for. The sizes are those at which something has to grow. */
 static const uint64_t histories[] = {0, 1, 3, 4, 11, 12, 63, 64, 65};
 
-/* Each concerns all three subscribers: a narrow one, with users that the log does not know; a wide one;
- * everyone. */
+/* Each concerns all three subscribers: a narrow one, with users that the log does not know; a wide one; everyone. */
 static const char *const events[] = {"new ada newer grace linus", "ada grace linus a b c d", "*"};
 
 static void open_log(struct test_log *t, struct subscriber *s)

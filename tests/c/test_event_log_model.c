@@ -234,8 +234,7 @@ static void leave(struct world *w, struct member *m)
     m->resume = m->next == 0 ? 0 : w->entries[m->next - 1].position;
 }
 
-/* Looks at up to `most` events and takes the first `takes` of them. Returns false once it has nothing more to
- * see. */
+/* Looks at up to `most` events and takes the first `takes` of them. Returns false once it has nothing more to see. */
 static bool walk(struct world *w, struct member *m, size_t most, size_t takes)
 {
     struct log_cursor cursor = m->subscriber.cursor;

@@ -51,8 +51,7 @@ TEST(the_oldest_are_dropped_by_bytes)
         test_log_append(&t, "ada", i);
     uint64_t kept = 1000 - event_log_floor(t.log);
     struct event *ev = make_event_for("ada", 1);
-    /* Each weighs its frame at least; what else it weighs is the log's business, but not ten times as much.
-     */
+    /* Each weighs its frame at least; what else it weighs is the log's business, but not ten times as much. */
     assert_in_range(kept, limits.max_bytes / ev->frame_len / 10, limits.max_bytes / ev->frame_len);
     event_unref(ev);
     test_log_close(&t);
@@ -178,8 +177,7 @@ TEST(who_is_level_loses_nothing_however_much_is_dropped)
     test_log_close(&t);
 }
 
-/* A stream may be asked to walk when it has nothing to walk to: it was noted, and then caught up by itself.
- */
+/* A stream may be asked to walk when it has nothing to walk to: it was noted, and then caught up by itself. */
 TEST(a_walk_of_a_level_subscriber_ends)
 {
     struct event_log_limits limits = keeping(2);

@@ -235,8 +235,8 @@ TEST(scripts_may_not_run_what_the_broker_keeps_for_itself)
     assert_int_equal(query_integer(db, "SELECT a FROM pillar_secret"), 42);
 }
 
-/* What of these the broker can prepare, it does; a script's text must not find it. (Not pragmas: some are run
- * as they are prepared.) */
+/* What of these the broker can prepare, it does; a script's text must not find it. (Not pragmas: some are run as
+ * they are prepared.) */
 TEST(nor_when_the_broker_has_prepared_the_same_text)
 {
     struct db *db = the_db(state);

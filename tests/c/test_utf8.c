@@ -3,8 +3,8 @@
 #include "base/buf.h"
 #include "support/check.h"
 
-/* The code point that `len` bytes would give if nobody checked them; the reference decodes, then asks what
- * RFC 3629 asks. */
+/* The code point that `len` bytes would give if nobody checked them; the reference decodes, then asks what RFC 3629
+ * asks. */
 static bool reference_accepts(const unsigned char *p, size_t len)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};

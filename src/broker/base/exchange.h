@@ -121,8 +121,7 @@ void response_set_error(struct exchange *ex, int status, const char *code, const
 /* The worker starts: returns false when the exchange has expired already. */
 bool exchange_start(struct exchange *ex, uint64_t now_ns);
 
-/* The worker is done and its outcome is to stand: returns false when the loop has already answered in its
- * place. */
+/* The worker is done and its outcome is to stand: returns false when the loop has already answered in its place. */
 bool exchange_settle(struct exchange *ex);
 
 /* The loop gives up: returns false when the worker has settled, or does not run it yet. */

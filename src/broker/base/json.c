@@ -199,8 +199,7 @@ static bool scan_key(struct scan *s)
     return true;
 }
 
-/* What begins a value: a scalar is read whole; a container is entered. *entered tells that a value is due
- * next. */
+/* What begins a value: a scalar is read whole; a container is entered. *entered tells that a value is due next. */
 static bool scan_value_start(struct scan *s, bool *entered)
 {
     size_t from = s->at;

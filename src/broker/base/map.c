@@ -73,16 +73,6 @@ void map_remove(struct map *m, uint64_t hash, const void *value)
     m->count--;
 }
 
-void *map_next(const struct map *m, size_t *at)
-{
-    while (*at < m->capacity) {
-        void *value = m->slots[(*at)++].value;
-        if (value != NULL)
-            return value;
-    }
-    return NULL;
-}
-
 void map_free(struct map *m)
 {
     free(m->slots);

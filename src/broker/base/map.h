@@ -36,9 +36,6 @@ bool map_insert(struct map *m, uint64_t hash, void *value);
 /* Removes this very value; does nothing when it is not there. */
 void map_remove(struct map *m, uint64_t hash, const void *value);
 
-/* Walks all values: start with *at = 0; NULL at the end. The map must not change meanwhile. */
-void *map_next(const struct map *m, size_t *at);
-
 void map_free(struct map *m);
 
 #endif

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Fills `bytes`. The kernel's generator does not fail once it is seeded; if it is missing altogether the
- * process ends. */
+/* Fills `bytes`. The kernel's generator does not fail once it is seeded; if it is missing altogether the process
+ * ends. */
 void random_bytes(void *bytes, size_t len);
 uint64_t random_u64(void);
 

@@ -82,8 +82,7 @@ bool event_concerns(const struct event *ev, struct str user_id, uint64_t hash);
 /* True when this user's session caused the event: it knows already. An empty session matches nothing. */
 bool event_is_echo(const struct event *ev, struct str user_id, struct str session_id);
 
-/* True for what the originator's session may be named: 1 to EVENT_ID_MAX bytes of UTF-8 without control
- * characters. */
+/* True for what the originator's session may be named: 1 to EVENT_ID_MAX bytes of UTF-8 without control characters. */
 bool event_id_valid(struct str id);
 
 /* True for a name of an entity or an action: a letter, then letters, digits, '_', '-' or '.'. */

@@ -101,8 +101,7 @@ enum log_walk { LOG_EVENT, LOG_END, LOG_LOST };
 enum log_walk event_log_next(struct event_log *log, const struct subscriber *s, struct log_cursor *cursor,
                              struct event **ev);
 
-/* To be called when a walk reached LOG_END and all of it was taken: on_event speaks again at the next event.
- */
+/* To be called when a walk reached LOG_END and all of it was taken: on_event speaks again at the next event. */
 void event_log_level(struct subscriber *s);
 
 /* The subscriber's user id, borrowed. */

@@ -16,8 +16,7 @@ static void append_field(struct buf *out, struct str name, struct str value)
     buf_append_char(out, '\n');
 }
 
-/* A line ends at CR LF, LF or CR; all three end a data line for the client, so each line needs its own field.
- */
+/* A line ends at CR LF, LF or CR; all three end a data line for the client, so each line needs its own field. */
 static void append_data(struct buf *out, struct str data)
 {
     size_t from = 0;

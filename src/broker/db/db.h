@@ -2,11 +2,15 @@
  * db.h - one connection to the application's database, as scripts and the journal use it.
  *
  * A connection belongs to one thread. SQL errors are reported with these codes, the same for every database:
- *   unique, foreign_key, check, not_null   a constraint; error.field names the columns where the database
- * tells them busy          somebody else holds the database's lock unavailable   disk full, I/O error,
- * corrupt or read-only file deadline      the guard said stop read_only     a write where only reading is
- * allowed refused       a statement that the broker keeps for itself (BEGIN, COMMIT, ATTACH, pillar_* tables,
- * ...) sql           anything else: the statement is wrong
+ *
+ *   unique, foreign_key,
+ *   check, not_null         a constraint; error.field names the columns where the database tells them
+ *   busy                    somebody else holds the database's lock
+ *   unavailable             disk full, I/O error, corrupt or read-only file
+ *   deadline                the guard said stop
+ *   read_only               a write where only reading is allowed
+ *   refused                 what the broker keeps for itself: BEGIN, COMMIT, ATTACH, pillar_* tables, ...
+ *   sql                     anything else: the statement is wrong
  */
 #ifndef PILLAR_DB_DB_H
 #define PILLAR_DB_DB_H
@@ -50,8 +54,7 @@ void db_set_read_only(struct db *db, bool on);
 /* Starts a transaction that may write: takes the database's write lock now. */
 bool db_begin_write(struct db *db, struct error *e);
 
-/* From the next statement on, everything is read from one snapshot, until db_end_read. Costs nothing if none
- * comes. */
+/* From the next statement on, everything is read from one snapshot, until db_end_read. Costs nothing if none comes. */
 void db_begin_read(struct db *db);
 void db_end_read(struct db *db);
 
@@ -100,8 +103,7 @@ void db_finish(struct db_statement *s);
 /* The same for every statement that is in the middle of a run, whoever began it. */
 void db_finish_all(struct db *db);
 
-/* A number that changes when the statement was prepared anew: what depends on its columns must be built
- * again. */
+/* A number that changes when the statement was prepared anew: what depends on its columns must be built again. */
 uint64_t db_statement_version(const struct db_statement *s);
 
 /* Rows changed by the last statement that changes any. */

@@ -24,12 +24,10 @@ void journal_free(struct journal *j);
 
 const struct generation *journal_generation(const struct journal *j);
 
-/* The position of the last event that is published. Safe on any thread. Every event up to it is in every
- * inbox. */
+/* The position of the last event that is published. Safe on any thread. Every event up to it is in every inbox. */
 uint64_t journal_position(const struct journal *j);
 
-/* The write lock of the process. Waits until `deadline_ns` (monotonic; 0: for ever); false when it ran out.
- */
+/* The write lock of the process. Waits until `deadline_ns` (monotonic; 0: for ever); false when it ran out. */
 bool journal_lock(struct journal *j, uint64_t deadline_ns);
 void journal_unlock(struct journal *j);
 

@@ -9,8 +9,7 @@ static const char history_table[] = "CREATE TABLE IF NOT EXISTS pillar_migration
                                     " sql TEXT NOT NULL,"
                                     " appliedAt TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')))";
 
-/* The next byte of a text in which every run of white space counts as one space, and none at the ends; 0 at
- * the end. */
+/* The next byte of a text in which every run of white space counts as one space, and none at the ends; 0 at the end. */
 static char next_significant(struct str *s, bool *started)
 {
     bool space = false;

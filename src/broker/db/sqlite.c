@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "db/db.h"
+#include "db/sqlite_error.h"
 
 enum {
     STATEMENTS_MAX = 256,     /* cached, a connection */
@@ -46,71 +47,6 @@ struct db {
 
 /* --- errors --- */
 
-static const char *code_of(int extended)
-{
-    switch (extended) {
-    case SQLITE_CONSTRAINT_UNIQUE:
-    case SQLITE_CONSTRAINT_PRIMARYKEY:
-    case SQLITE_CONSTRAINT_ROWID:
-        return "unique";
-    case SQLITE_CONSTRAINT_FOREIGNKEY:
-        return "foreign_key";
-    case SQLITE_CONSTRAINT_NOTNULL:
-        return "not_null";
-    default:
-        break;
-    }
-    switch (extended & 0xff) {
-    case SQLITE_CONSTRAINT:
-        return "check";
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return "busy";
-    case SQLITE_INTERRUPT:
-        return "deadline";
-    case SQLITE_READONLY:
-    case SQLITE_FULL:
-    case SQLITE_IOERR:
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-    case SQLITE_CANTOPEN:
-    case SQLITE_PROTOCOL:
-        return "unavailable";
-    case SQLITE_NOMEM:
-        return "out_of_memory";
-    case SQLITE_AUTH:
-        return "refused";
-    default:
-        return "sql";
-    }
-}
-
-/* "UNIQUE constraint failed: labels.ownerId, labels.name" -> "ownerId,name" */
-static void read_columns(struct error *e, const char *message)
-{
-    const char *colon = strstr(message, "failed: ");
-    size_t len = 0;
-
-    if (colon == NULL)
-        return;
-    struct str rest = str_of(colon + 8);
-    struct str part;
-    while (str_split(&rest, ',', &part)) {
-        part = str_trim(part);
-        const char *dot = memchr(part.ptr, '.', part.len);
-        if (dot == NULL)
-            return;
-        struct str column = str_from(part, (size_t)(dot - part.ptr) + 1);
-        if (len + column.len + 2 > sizeof e->field)
-            return;
-        if (len > 0)
-            e->field[len++] = ',';
-        memcpy(e->field + len, column.ptr, column.len);
-        len += column.len;
-        e->field[len] = '\0';
-    }
-}
-
 static bool must_stop(const struct db *db)
 {
     return db->stop != NULL && db->stop(db->stop_context);
@@ -118,16 +54,10 @@ static bool must_stop(const struct db *db)
 
 static bool fail(struct db *db, struct error *e)
 {
-    int extended = sqlite3_extended_errcode(db->handle);
-    const char *message = sqlite3_errmsg(db->handle);
-
     /* The busy handler stops waiting when the guard says so, and SQLite knows no other word for that than busy. */
-    bool stopped = (extended & 0xff) == SQLITE_BUSY && must_stop(db);
+    bool stopped = (sqlite3_extended_errcode(db->handle) & 0xff) == SQLITE_BUSY && must_stop(db);
 
-    (void)error_set(e, stopped ? "deadline" : code_of(extended), "%s", message);
-    if (e != NULL && (strcmp(e->code, "unique") == 0 || strcmp(e->code, "not_null") == 0))
-        read_columns(e, message);
-    return false;
+    return stopped ? error_set(e, "deadline", "%s", sqlite3_errmsg(db->handle)) : sqlite_error(db->handle, e);
 }
 
 /* --- what scripts may not do --- */
@@ -406,8 +336,7 @@ struct db_statement *db_prepare_internal(struct db *db, struct str sql, struct e
     return s;
 }
 
-/* A step may prepare the statement anew, for a schema that has changed, and then asks what it is allowed
- * again. */
+/* A step may prepare the statement anew, for a schema that has changed, and then asks what it is allowed again. */
 static int run_step(struct db_statement *s)
 {
     bool outer = s->db->internal;

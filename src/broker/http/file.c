@@ -40,8 +40,7 @@ struct h1_file {
 
 /* --- opening, on a thread of the pool --- */
 
-/* Where openat2 is missing (Linux before 5.6, or a sandbox), the path is walked by hand, following no link at
- * all. */
+/* Where openat2 is missing (Linux before 5.6, or a sandbox), the path is walked by hand, following no link at all. */
 static int walk_beneath(int root, const char *path)
 {
     int at = root;
@@ -69,8 +68,8 @@ static int walk_beneath(int root, const char *path)
 }
 
 #if defined(__SANITIZE_THREAD__)
-/* ThreadSanitizer knows a descriptor by the calls it intercepts: neither openat2 is one of them nor libuv's closing, so
- * it would take ours for the connection that had the number before. open is one. */
+/* ThreadSanitizer knows a descriptor by the calls it intercepts: neither openat2 is one of them nor libuv's closing,
+ * so it would take ours for the connection that had the number before. open is one. */
 static int reopen_for_tsan(int fd)
 {
     char path[32];
@@ -128,8 +127,7 @@ static void close_file(struct h1_file *f)
     f->fd = -1;
 }
 
-/* A directory is answered with its index.html, once its URL ends with a slash, so that relative links work.
- */
+/* A directory is answered with its index.html, once its URL ends with a slash, so that relative links work. */
 static void open_index(struct h1_file *f)
 {
     size_t len = strlen(f->path);
@@ -211,8 +209,8 @@ static bool not_modified(const struct request *r, struct str tag, struct str mod
 
 enum range_verdict { RANGE_WHOLE, RANGE_PART, RANGE_UNSATISFIABLE };
 
-/* One range of bytes. Several at once, like anything we do not read, are answered with the whole file, as RFC
- * 9110 section 14.2 allows. */
+/* One range of bytes. Several at once, like anything we do not read, are answered with the whole file, as RFC 9110
+ * section 14.2 allows. */
 static enum range_verdict read_range(struct str value, uint64_t size, uint64_t *from, uint64_t *len)
 {
     struct str first;

@@ -311,8 +311,8 @@ static bool check_framing(const struct seen *seen, struct head_verdict *v)
         return bad(&v->refusal, "both Content-Length and Transfer-Encoding");
     if (!seen->host && !v->http_1_0)
         return bad(&v->refusal, "an HTTP/1.1 request without a Host");
-    /* RFC 1945 section 8.3 wants a length on every HTTP/1.0 POST; RFC 9110 section 15.5.12 lets us want one
-     * where a Content-Type announces a body, whose bytes would otherwise be read as the next request. */
+    /* RFC 1945 section 8.3 wants a length on every HTTP/1.0 POST; RFC 9110 section 15.5.12 lets us want one where a
+     * Content-Type announces a body, whose bytes would otherwise be read as the next request. */
     if (!seen->coding && !seen->length && carries_content(v->method) && (v->http_1_0 || seen->content_type))
         return refuse(&v->refusal, 411, "length_required", "the request needs a Content-Length");
     v->framing = seen->coding ? BODY_CHUNKED : v->content_length > 0 ? BODY_LENGTH : BODY_NONE;
@@ -464,8 +464,7 @@ static bool expect_lf(struct chunk_guard *g, char c, int next, struct refusal *w
 
 static bool on_framing_byte(struct chunk_guard *g, char c, const struct guard_limits *limits, struct refusal *why)
 {
-    /* Tiny chunks cost more to frame than they carry: a quarter of the body's limit is plenty for honest
-     * ones. */
+    /* Tiny chunks cost more to frame than they carry: a quarter of the body's limit is plenty for honest ones. */
     if (++g->framing_bytes > limits->header_bytes + limits->body_bytes / 4)
         return refuse(why, 431, "headers_too_large", "a chunked body with more framing than this server accepts");
     switch (g->state) {

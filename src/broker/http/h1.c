@@ -84,8 +84,7 @@ void h1_release_exchange(struct h1_exchange *ex)
     free(ex);
 }
 
-/* A request id from a proxy in front is kept if it is harmless in a header and a log; otherwise we make one.
- */
+/* A request id from a proxy in front is kept if it is harmless in a header and a log; otherwise we make one. */
 static bool set_request_id(struct io_loop *loop, struct exchange *ex)
 {
     struct str given = pairs_get(&ex->request.headers, STR("x-request-id"));
@@ -385,8 +384,7 @@ void h1_after_response(struct h1 *c)
         h1_close(c);
         return;
     }
-    /* To close with bytes unread would reset the connection and may take the response with it (RFC 9112 9.6).
-     */
+    /* To close with bytes unread would reset the connection and may take the response with it (RFC 9112 9.6). */
     c->state = H1_LINGER;
     c->lingered = 0;
     io_loop_arm(c->loop, c, TIMEOUT_LINGER);

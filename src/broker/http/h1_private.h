@@ -20,8 +20,7 @@ struct h1_message {
     size_t pending_at;      /* so much of it is used up */
 };
 
-/* Connections over the limit that a loop keeps for the moment it takes to tell them; further ones are just
- * closed. */
+/* Connections over the limit that a loop keeps for the moment it takes to tell them; further ones are just closed. */
 enum { REFUSE_ROOM = 128 };
 
 extern const struct sink_ops h1_sink_ops;

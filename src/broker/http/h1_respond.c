@@ -308,8 +308,7 @@ static void sink_end(struct sink *sink)
 
 const struct sink_ops h1_sink_ops = {sink_send, sink_end};
 
-/* The head of a stream's response. The end of the connection is the end of the stream: no framing on each
- * event. */
+/* The head of a stream's response. The end of the connection is the end of the stream: no framing on each event. */
 static bool stream_head(struct h1 *c, struct exchange *ex, struct buf *head)
 {
     c->keep_alive = false;

@@ -15,8 +15,8 @@
 
 struct h1;
 
-/* Why a connection is closed when it stays as it is for too long. Each kind lasts the same for all, so that a
- * list in order of arrival is in order of expiry. */
+/* Why a connection is closed when it stays as it is for too long. Each kind lasts the same for all, so that a list
+ * in order of arrival is in order of expiry. */
 enum timeout_kind {
     TIMEOUT_HEADER, /* a head is due: from its first byte, and from the connection's start */
     TIMEOUT_BODY,
@@ -64,16 +64,14 @@ struct io_loop {
     char read_buffer[64 * 1024];
 };
 
-/* Makes the loop and its handles, and takes `listen_fd` over. Returns false with *e set; io_loop_destroy
- * cleans up. */
+/* Makes the loop and its handles, and takes `listen_fd` over. Returns false with *e set; io_loop_destroy cleans up. */
 bool io_loop_init(struct io_loop *loop, struct http_server *server, const struct http_config *config,
                   const struct http_handler *handler, uint64_t position, int listen_fd, struct error *e);
 
 /* Runs until it is asked to stop: the thread's function. */
 void io_loop_run(void *arg);
 
-/* After the thread has ended (or never began). Every handle is closed before; a leak of one ends the process.
- */
+/* After the thread has ended (or never began). Every handle is closed before; a leak of one ends the process. */
 void io_loop_destroy(struct io_loop *loop);
 
 /* Takes what the inbox holds and lets streams send. */

@@ -135,8 +135,7 @@ static void append_resync(struct stream_hub *hub, struct buf *out, const char *r
     counter_add(hub->counters, COUNT_RESYNCS, 1);
 }
 
-/* Sends bytes of the stream's own. Short of memory, the stream stays as it was and tries again when it next
- * can. */
+/* Sends bytes of the stream's own. Short of memory, the stream stays as it was and tries again when it next can. */
 static bool send_own(struct stream *s, const struct buf *bytes)
 {
     struct frame frame = {buf_str(bytes), NULL};
@@ -394,8 +393,8 @@ static void keep_awake(struct stream_hub *hub, struct list *slot)
 
 void stream_hub_tick(struct stream_hub *hub, uint64_t now_ms, uint64_t wall_ms)
 {
-    /* A stream that sends right behind its visit is silent for a step less than two turns. Those take a little less than
-     * a heartbeat, so that it still holds when the tick comes late. */
+    /* A stream that sends right behind its visit is silent for a step less than two turns. Those take a little less
+     * than a heartbeat, so that it still holds when the tick comes late. */
     uint64_t step = hub->config.heartbeat_ms / (2 * WHEEL_SLOTS + 2);
     if (step == 0)
         step = 1;

@@ -42,8 +42,7 @@ void stream_hub_gap(struct stream_hub *hub, uint64_t position);
 /* Lets at most `most` noted streams send. Returns true when some are still waiting. */
 bool stream_hub_flush(struct stream_hub *hub, size_t most);
 
-/* Drops old events and keeps quiet streams awake. To be called several times a heartbeat, with a flush behind
- * it. */
+/* Drops old events and keeps quiet streams awake. To be called several times a heartbeat, with a flush behind it. */
 void stream_hub_tick(struct stream_hub *hub, uint64_t now_ms, uint64_t wall_ms);
 
 /* The position of the newest event that was delivered. */

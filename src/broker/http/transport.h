@@ -33,16 +33,14 @@ struct transport {
     const struct transport_events *events;
 };
 
-/* Takes a connection from a listener. Returns 0, or a negative libuv error; on_closed is due in both cases.
- */
+/* Takes a connection from a listener. Returns 0, or a negative libuv error; on_closed is due in both cases. */
 int transport_accept(struct transport *t, uv_loop_t *loop, uv_stream_t *listener,
                      const struct transport_events *events);
 
 void transport_read(struct transport *t);
 void transport_stop_reading(struct transport *t);
 
-/* Writes what the socket takes at once. Returns the number of bytes, 0 when it takes none now, or a negative
- * error. */
+/* Writes what the socket takes at once. Returns the number of bytes, 0 when it takes none now, or a negative error. */
 ssize_t transport_try_write(struct transport *t, const uv_buf_t *parts, unsigned count);
 
 /*

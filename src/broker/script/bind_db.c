@@ -206,8 +206,7 @@ static void limit_row_types(lua_State *L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &key_row_type_count);
 }
 
-/* Pushes the metatable for rows of the statement whose text is at index 2: the columns' names are its
- * elements. */
+/* Pushes the metatable for rows of the statement whose text is at index 2: the columns' names are its elements. */
 static void push_row_type(lua_State *L, const struct db_statement *s)
 {
     lua_Integer version = (lua_Integer)db_statement_version(s);

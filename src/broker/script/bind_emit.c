@@ -194,8 +194,7 @@ static struct job *emitting_job(lua_State *L)
     return job;
 }
 
-/* emit(event, defaults): with `defaults`, userId and sessionId are the request's unless the event names
- * others. */
+/* emit(event, defaults): with `defaults`, userId and sessionId are the request's unless the event names others. */
 static int emit(lua_State *L)
 {
     struct job *job = emitting_job(L);

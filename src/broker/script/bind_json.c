@@ -252,8 +252,7 @@ static bool replace_table(lua_State *L, int index, const struct place *p, int de
     return add_null_columns(L, index, copy) != 0;
 }
 
-/* Checks the value at `index` (absolute). If lua-cjson would print it wrongly, pushes what to print instead.
- */
+/* Checks the value at `index` (absolute). If lua-cjson would print it wrongly, pushes what to print instead. */
 static bool replace(lua_State *L, int index, const struct place *p, int depth)
 {
     switch (lua_type(L, index)) {

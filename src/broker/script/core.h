@@ -28,8 +28,8 @@ void json_push_encoded(lua_State *L, int index);
 /* The metatable of lists, which stay lists in JSON when they are empty. */
 void json_set_list(lua_State *L, int index);
 
-/* Marks the metatable on the stack's top as that of a row: columns that are nil are null in JSON. The
- * columns' names are its elements 1..n. */
+/* Marks the metatable on the stack's top as that of a row: columns that are nil are null in JSON. The columns' names
+ * are its elements 1..n. */
 void json_mark_row_type(lua_State *L);
 
 /* True for what stands for JSON's null and SQL's NULL. */

@@ -21,8 +21,7 @@ void failure_open(lua_State *L)
     lua_pop(L, 1);
 }
 
-/* What the client is told. What a database says of an error names tables and columns, and stays in `detail`.
- */
+/* What the client is told. What a database says of an error names tables and columns, and stays in `detail`. */
 struct meaning {
     const char *code;
     int status;

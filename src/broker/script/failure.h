@@ -25,8 +25,7 @@ int failure_raise(lua_State *L, const struct error *e);
 
 bool failure_is_expected(lua_State *L, int index);
 
-/* Makes the response that an error value asks for: its own for a failure, 500 for anything else. Does not
- * raise. */
+/* Makes the response that an error value asks for: its own for a failure, 500 for anything else. Does not raise. */
 void failure_respond(lua_State *L, int index, struct exchange *ex);
 
 #endif

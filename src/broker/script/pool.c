@@ -117,8 +117,7 @@ static void run_reader(void *arg)
     }
 }
 
-/* Whatever waits shares a commit: its cost, a flush of the disk, is the same for one handler and for a
- * hundred. */
+/* Whatever waits shares a commit: its cost, a flush of the disk, is the same for one handler and for a hundred. */
 static void run_writer(void *arg)
 {
     struct pool_thread *t = arg;

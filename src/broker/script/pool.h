@@ -27,8 +27,7 @@ struct pool *pool_create(const struct pool_config *config, const struct app *app
 /* Starts the threads. Failure: false with "thread"; the pool can still be stopped and freed. */
 bool pool_start(struct pool *pool, struct error *e);
 
-/* Hands an exchange to the lane it belongs to. Returns false, and leaves it to the caller, when the lane is
- * full. */
+/* Hands an exchange to the lane it belongs to. Returns false, and leaves it to the caller, when the lane is full. */
 bool pool_submit(struct pool *pool, struct exchange *ex);
 
 /* Exchanges waiting in both lanes. */

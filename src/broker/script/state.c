@@ -61,8 +61,7 @@ static void on_count(lua_State *L, lua_Debug *where)
     (void)where;
     if (!script_state_must_stop(s))
         return;
-    /* From here on every instruction of this coroutine ends up here, so that a pcall catches the error in
-     * vain. */
+    /* From here on every instruction of this coroutine ends up here, so that a pcall catches the error in vain. */
     lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
     luaL_error(L, s->trip == TRIP_MEMORY ? "the memory limit of the script was passed"
                                          : "the handler ran past its deadline");

@@ -175,8 +175,8 @@ static int call_runtime(lua_State *L, const char *name, int runtime, int request
     return first;
 }
 
-/* Who asks, with reading rights only, and then the route's handler. A stream is opened by the loop, once it
- * knows who. */
+/* Who asks, with reading rights only, and then the route's handler. A stream is opened by the loop, once it knows
+ * who. */
 static int run_in_lua(lua_State *L)
 {
     struct job *job = lua_touserdata(L, 1);
@@ -427,8 +427,7 @@ static void undo(struct worker *w, const struct job *job)
     db_finish_all(w->db);
     if (db_rollback_to(w->db, &e))
         return;
-    /* SQLite may have rolled the whole transaction back by itself (disk full, I/O error): then nobody's part
-     * stands. */
+    /* SQLite may have rolled the whole transaction back by itself (disk full, I/O error): then nobody's part stands. */
     log_error("db", "cannot roll a handler back: %s", e.message);
     w->batch_open = false;
 }

@@ -40,12 +40,10 @@ void worker_run_reader(struct worker *w, struct exchange *ex);
 
 /* --- the writer: many handlers, one commit --- */
 
-/* Takes the write lock and begins a transaction. When that fails, every exchange of the batch is answered
- * with 503. */
+/* Takes the write lock and begins a transaction. When that fails, every exchange of the batch is answered with 503. */
 void worker_begin_batch(struct worker *w);
 
-/* Runs a handler, or adds the events of an emission, inside the batch. The exchange is held until
- * worker_end_batch. */
+/* Runs a handler, or adds the events of an emission, inside the batch. The exchange is held until worker_end_batch. */
 void worker_run_writer(struct worker *w, struct exchange *ex);
 
 /* Commits, publishes, releases the lock, and only then completes the exchanges. */

@@ -56,8 +56,7 @@ void test_client_gets(struct test_client *c, const uint64_t *positions, size_t c
 #define assert_gets_resync(c, reason, position) test_client_gets_resync((c), (reason), (position), __FILE__, __LINE__)
 void test_client_gets_resync(struct test_client *c, const char *reason, uint64_t position, const char *file, int line);
 
-/* Checks one message that was read: its name, the position that its id names (or NULL for no id), and its
- * data. */
+/* Checks one message that was read: its name, the position that its id names (or NULL for no id), and its data. */
 #define assert_message(c, index, name, id, data)                                                                       \
     test_client_message((c), (index), (name), (id), (data), __FILE__, __LINE__)
 void test_client_message(const struct test_client *c, size_t index, const char *name, const char *id, const char *data,

@@ -106,6 +106,7 @@ static int read_arguments(pillar_options *options, char **argv, const char **scr
 static void block_signals(sigset_t *handled)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of that write */
     sigemptyset(handled);
     sigaddset(handled, SIGTERM);
     sigaddset(handled, SIGINT);

@@ -190,6 +190,46 @@ describe("a mutation", function()
   end)
 end)
 
+describe("a commit that fails", function()
+  -- The file system takes no more of the database's log, as when the disk is full.
+  local full = { "sh", "-c", 'ulimit -f 400; exec "$@"', "sh" }
+  local broker
+
+  setup(function() broker = Broker.start { script = "tests/e2e/apps/lab.lua", prefix = full } end)
+  teardown(function() broker:stop() end)
+
+  it("is told to all whose handlers it held, and leaves no row and no event", function()
+    local stream = broker:stream { query = "?user=ada" }
+    local stored, failed = {}, 0
+    for round = 1, 10 do
+      local pending = {}
+      for i = 1, 4 do
+        pending[i] = broker:start_request("POST", "/notes",
+          { headers = as("ada", "other"), json = { body = ("x"):rep(20000) .. round .. i } })
+      end
+      for i = 1, 4 do
+        local answer = http.finish(pending[i])
+        if answer.status == 201 then
+          stored[#stored + 1] = "note created " .. answer:json().id
+        else
+          assert.equal(503, answer.status)
+          assert.equal("unavailable", answer:json().error.code)
+          assert.equal("1", answer.headers["retry-after"])
+          failed = failed + 1
+        end
+      end
+    end
+    assert.is_true(#stored > 0 and failed > 0, ("%d stored, %d failed"):format(#stored, failed))
+    stream:fence(function(name) broker:request("POST", "/fence/" .. name, { headers = as("fence") }) end)
+    local told = stream:summary()
+    table.sort(told)
+    table.sort(stored)
+    assert.same(stored, told)
+    assert.equal(tostring(#stored), broker:sql("SELECT count(*) FROM notes"))
+    assert.equal(200, broker:request("GET", "/notes", { headers = as("ada") }).status)
+  end)
+end)
+
 describe("a GET", function()
   local broker
 

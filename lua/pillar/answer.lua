@@ -50,7 +50,11 @@ local function encode(body)
   if type(body) == "string" then
     return body, text_headers
   end
-  return core.json_encode(body), json_headers
+  local ok, text = pcall(core.json_encode, body)
+  if not ok then
+    error(type(text) == "string" and "the handler's answer: " .. text or text, 0)
+  end
+  return text, json_headers
 end
 
 --- A handler returns a body, or a status, a body and headers. A table is answered as JSON, a string as text, nothing
@@ -64,7 +68,8 @@ function answer.make(default_status, ...)
     status, body, headers = (status == nil and 204 or default_status), status, body
   end
   if status < 200 or status > 599 then
-    error(("%d is not a status that a handler can answer with"):format(status), 0)
+    error(("the handler answered with the status %d; it must be from 200 to 599 (a number alone is a status: to answer "
+      .. "with a number, return 200, %d)"):format(status, status), 0)
   end
   if body ~= nil and no_content[status] then
     error(("an answer with status %d has no body"):format(status), 0)

@@ -2,6 +2,7 @@
 --- line.
 
 local check = require "pillar.check"
+local emit_api = require "pillar.emit_api"
 local entity = require "pillar.entity"
 local pattern = require "pillar.pattern"
 
@@ -19,10 +20,11 @@ local pattern = require "pillar.pattern"
 ---@class pillar.App
 ---@field package routes table[]
 ---@field package entities table<string, boolean>
----@field package authenticator? fun(req: pillar.Request, db: pillar.Database): pillar.User?
+---@field package authenticator false|fun(req: pillar.Request, db: pillar.Database): pillar.User?
 local App = {}
-App.__index = App
+App.__index = check.closed(App, "app:")
 
+local method_rank = { GET = 1, POST = 2, PUT = 3, PATCH = 4, DELETE = 5 }
 local route_options = { public = "boolean", transaction = "boolean" }
 
 ---@param settings? table
@@ -38,6 +40,8 @@ function App.new(settings)
     entity_names = {},
     mounts = {},
     migrations = {},
+    authenticator = false,
+    is_anonymous = false,
   }, App)
 end
 
@@ -200,14 +204,18 @@ function App:describe(path)
   for _, mount in ipairs(self.mounts) do
     mount.dir = absolute(path, mount.dir)
   end
-  self.routes[#self.routes + 1] = require("pillar.emit_api").route
+  -- Each worker loads the script anew and knows a route by its number, whatever order pairs() gave this time.
+  table.sort(self.routes, function(a, b)
+    return a.pattern < b.pattern or (a.pattern == b.pattern and method_rank[a.method] < method_rank[b.method])
+  end)
+  self.routes[#self.routes + 1] = emit_api.route
   return {
     routes = self.routes,
     entities = self.entity_names,
     mounts = self.mounts,
     migrations = self.migrations,
     settings = list_settings(self.settings),
-    anonymous = self.is_anonymous or false,
+    anonymous = self.is_anonymous,
   }
 end
 

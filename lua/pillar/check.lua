@@ -52,6 +52,22 @@ function check.options(what, options, known, level)
   end
 end
 
+--- For __index: a name that `known` has not is a mistake, said at the script's line.
+---@param known table<string, any>
+---@param prefix string what stands before the name in a script
+---@return fun(t: table, name: any): any
+function check.closed(known, prefix)
+  return function(_, name)
+    local value = rawget(known, name)
+    if value == nil then
+      local meant = type(name) == "string" and nearest(name, known)
+      error(("there is no %s%s%s"):format(prefix, tostring(name),
+        meant and ("; did you mean %s%s?"):format(prefix, meant) or ""), 2)
+    end
+    return value
+  end
+end
+
 --- "app.lua:12", for the function that called the library.
 ---@param level integer as for error
 ---@return string

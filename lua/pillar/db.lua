@@ -35,6 +35,14 @@ local function columns_of(values, what)
   return columns
 end
 
+--- A value that came as a table would be taken for named parameters. It came from a client, as a rule.
+local function check_value(column, value)
+  if type(value) == "table" and not core.is_blob(value) then
+    failure.raise(400, "invalid_field", column .. " must be a string, a number, a boolean or null", column)
+  end
+  return value
+end
+
 --- The condition for rows with these columns, or with this id; appends its parameters.
 local function condition(where, parameters)
   if type(where) ~= "table" then
@@ -49,7 +57,7 @@ local function condition(where, parameters)
       parts[#parts + 1] = quote(column) .. " IS NULL"
     else
       parts[#parts + 1] = quote(column) .. " = ?"
-      parameters[#parameters + 1] = where[column]
+      parameters[#parameters + 1] = check_value(column, where[column])
     end
   end
   if #parts == 0 then
@@ -66,7 +74,7 @@ function methods:insert(name, values)
   local columns = columns_of(values, "the row")
   local names, marks, parameters = {}, {}, {}
   for i, column in ipairs(columns) do
-    names[i], marks[i], parameters[i] = quote(column), "?", values[column]
+    names[i], marks[i], parameters[i] = quote(column), "?", check_value(column, values[column])
   end
   local into = "INSERT INTO " .. quote(name)
   if #columns == 0 then
@@ -85,7 +93,7 @@ function methods:update(name, where, values)
   local columns = columns_of(values, "the changes")
   local sets, parameters = {}, {}
   for i, column in ipairs(columns) do
-    sets[i], parameters[i] = quote(column) .. " = ?", values[column]
+    sets[i], parameters[i] = quote(column) .. " = ?", check_value(column, values[column])
   end
   local fits = condition(where, parameters)
   if #columns == 0 then
@@ -107,24 +115,26 @@ end
 
 local constraints = { unique = true, foreign_key = true, not_null = true, check = true }
 
---- Calls fn(...) so that a constraint it breaks is a value: nil and the failure, with everything that fn wrote undone.
+--- Calls fn(...) so that a constraint it breaks is a value: nil and the failure, with everything that fn wrote and
+--- emitted undone.
 --- Any other error goes on.
 ---@param fn function
 ---@return any ... what fn returns; or nil and a pillar.Failure whose code is unique, foreign_key, not_null or check
 function methods:try(fn, ...)
   local writes = core.in_transaction()
+  local depth, events
   if writes then
-    core.savepoint(self)
+    depth, events = core.savepoint(self)
   end
   local result = table.pack(pcall(fn, ...))
   if result[1] then
     if writes then
-      core.release(self)
+      core.release(self, depth)
     end
     return table.unpack(result, 2, result.n)
   end
   if writes then
-    core.rollback_to(self)
+    core.rollback_to(self, depth, events)
   end
   local problem = result[2]
   if failure.is(problem) and constraints[problem.code] then
@@ -140,17 +150,13 @@ end
 ---@return any ... what fn returns
 function methods:transaction(fn, ...)
   local nested = core.in_transaction()
-  if nested then
-    core.savepoint(self)
-  else
-    core.begin(self)
-  end
+  local depth, events = (nested and core.savepoint or core.begin)(self)
   local result = table.pack(pcall(fn, ...))
   if result[1] then
-    (nested and core.release or core.commit)(self)
+    (nested and core.release or core.commit)(self, depth)
     return table.unpack(result, 2, result.n)
   end
-  (nested and core.rollback_to or core.rollback)(self)
+  (nested and core.rollback_to or core.rollback)(self, depth, events)
   error(result[2], 0)
 end
 

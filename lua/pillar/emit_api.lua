@@ -1,5 +1,5 @@
---- POST /api/emit: events from back ends in other languages, one or a list, all of them or none. The C side has checked
---- the key, and knows the path; the route has none.
+--- POST /api/emit: events from back ends in other languages, one or a list, all of them or none; "everyone": true
+--- in place of targetUserIds. The C side has checked the key, and knows the path; the route has none.
 
 local core = require "pillar.core"
 local failure = require "pillar.failure"
@@ -12,6 +12,12 @@ local function emit_one(event, where)
     if value == core.null and field ~= "data" then
       event[field] = nil
     end
+  end
+  if event.everyone ~= nil then
+    if event.everyone ~= true or event.targetUserIds ~= nil then
+      failure.raise(400, "invalid_field", where .. "everyone must be true, and goes without targetUserIds", "everyone")
+    end
+    event.everyone, event.targetUserIds = nil, core.everyone
   end
   local ok, problem = pcall(core.emit, event, false)
   if ok then
@@ -26,7 +32,7 @@ end
 local function handler(req)
   local body = req:json()
   if body[1] == nil then
-    if next(body) == nil and getmetatable(body) then
+    if core.is_list(body) then
       return 200, { emitted = 0 }
     end
     emit_one(body, "")

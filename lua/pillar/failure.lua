@@ -23,7 +23,7 @@ function failure.new(status, code, message, field)
   if type(code) ~= "string" or code == "" then
     error("pillar.fail: the code must be a string, such as \"not_found\"", 4)
   end
-  return setmetatable({ status = status, code = code, message = message or code, field = field }, core.failure)
+  return core.failure { status = status, code = code, message = message or code, field = field }
 end
 
 ---@param status integer
@@ -37,7 +37,7 @@ end
 ---@param value any
 ---@return boolean
 function failure.is(value)
-  return getmetatable(value) == core.failure
+  return core.is_failure(value)
 end
 
 return failure

@@ -1,6 +1,8 @@
 --- Pillar: what a script gets from `require "pillar"`.
 --- The reference, with an example for each function, is lua/README.md.
 
+local App = require "pillar.app"
+local check = require "pillar.check"
 local core = require "pillar.core"
 local failure = require "pillar.failure"
 
@@ -17,7 +19,7 @@ local pillar = {
 ---@param settings? table<string, string|number|boolean> defaults for the broker's options, by name, '_' for '-'
 ---@return pillar.App
 function pillar.app(settings)
-  return require("pillar.app").new(settings)
+  return App.new(settings)
 end
 
 --- Ends the handler with an error answer; everything it has written and emitted vanishes.
@@ -71,4 +73,4 @@ function pillar.blob(bytes)
   return core.blob(bytes)
 end
 
-return pillar
+return setmetatable(pillar, { __index = check.closed(pillar, "pillar.") })

@@ -3,6 +3,8 @@
 local core = require "pillar.core"
 local answer = require "pillar.answer"
 local emit = require "pillar.emit"
+local App = require "pillar.app"
+require "pillar"
 require "pillar.db"
 require "pillar.request"
 
@@ -23,7 +25,7 @@ function runtime.load(path)
     error(problem, 0)
   end
   app = chunk()
-  if getmetatable(app) ~= require("pillar.app") then
+  if getmetatable(app) ~= App then
     error(path .. ": the script must end with: return app", 0)
   end
   local description = app:describe(path)

@@ -1,4 +1,5 @@
---- What is changed in the standard library: code is loaded from text only, since bytecode can break the interpreter.
+--- Ends the set-up of a state: code is loaded from text only, since bytecode can break the interpreter, and what of
+--- the library is not for scripts is taken out of their reach. Returns the runtime, for the C side.
 
 local real_load, real_loadfile = load, loadfile
 
@@ -21,4 +22,26 @@ function _G.dofile(path)
   return chunk()
 end
 
-return true
+--- In place of the searcher for Lua files, which would take bytecode.
+package.searchers[2] = function(name)
+  local path, problem = package.searchpath(name, package.path)
+  if not path then
+    return problem
+  end
+  local chunk
+  chunk, problem = real_loadfile(path, "t")
+  if not chunk then
+    error(("cannot load the module '%s' from %s:\n\t%s"):format(name, path, problem), 0)
+  end
+  return chunk, path
+end
+
+local runtime = require "pillar.runtime"
+local public = { ["pillar"] = true }
+for name in pairs(package.loaded) do
+  if name:find("^pillar") and not public[name] then
+    package.loaded[name] = nil
+  end
+end
+
+return runtime

@@ -138,7 +138,7 @@ static bool load_app(struct pillar_broker *b, struct error *e)
 
     if (state == NULL)
         return false;
-    b->app = app_load(state, b->script, e);
+    b->app = app_load(state, b->script, b->options->values.load_deadline, e);
     script_state_free(state);
     return b->app != NULL && apply_settings(b, e) && check_routes(b, e);
 }
@@ -182,10 +182,12 @@ static bool make_pool(struct pillar_broker *b, struct error *e)
                    .database = database_of(b),
                    .memory_limit = (size_t)s->script_memory,
                    .deadline_ms = s->handler_deadline,
+                   .load_deadline_ms = s->load_deadline,
                    .dev = s->dev != 0,
                    .limits = {.event_bytes = (size_t)s->max_event_bytes,
                               .event_targets = (size_t)s->max_event_targets,
-                              .events = (size_t)s->max_events}},
+                              .events = (size_t)s->max_events,
+                              .all_event_bytes = (size_t)s->max_events_bytes}},
         .readers = (unsigned)s->workers,
         .queue_max = (size_t)s->queue_size,
         .batch_max = (size_t)s->batch_size,
@@ -238,6 +240,7 @@ static struct http_config http_settings(const struct pillar_broker *b, const cha
         .idle_timeout_ms = s->idle_timeout,
         .write_timeout_ms = s->write_timeout,
         .handler_deadline_ms = s->handler_deadline,
+        .queue_timeout_ms = s->queue_timeout,
         .stream = {.log = {.max_events = (size_t)s->history_events,
                            .max_bytes = (size_t)s->history_bytes,
                            .max_age_ms = s->history_age,

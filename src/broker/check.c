@@ -1,5 +1,7 @@
 /* Looking at a script without running it. */
 #include "broker_private.h"
+#include "db/db.h"
+#include "db/migrate.h"
 
 static void print_line(void (*print)(void *context, const char *line), void *context, struct buf *line)
 {
@@ -35,12 +37,23 @@ static void print_app(const struct app *app, void (*print)(void *context, const 
     buf_free(&line);
 }
 
+/* The steps from nothing, in a database that is gone afterwards: an error in their SQL is found before it meets data. */
+static bool try_migrations(const struct app *app, struct error *e)
+{
+    if (app->migration_count == 0)
+        return true;
+    struct db *db = db_open("sqlite::memory:", e);
+    bool ok = db != NULL && migrate(db, app->migrations, app->migration_count, NULL, e);
+    db_close(db);
+    return ok;
+}
+
 int pillar_check(const char *script, const struct pillar_options *options,
                  void (*print)(void *context, const char *line), void *context, pillar_error *error)
 {
     struct error e = {.code = "internal"};
     struct pillar_broker *b = broker_new(options, &e);
-    bool ok = b != NULL && broker_load(b, script, &e);
+    bool ok = b != NULL && broker_load(b, script, &e) && try_migrations(b->app, &e);
 
     if (ok)
         print_app(b->app, print, context);

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "broker_private.h"
 
 enum { EVENT_ID_TEXT_MAX = 256 };
@@ -59,6 +60,7 @@ static void respond_json(struct exchange *ex, int status, const char *text)
 
 static bool queue(struct pillar_broker *broker, struct exchange *ex)
 {
+    ex->queued_ns = clock_monotonic_ns();
     if (pool_submit(broker->pool, ex))
         return true;
     http_count(ex, COUNT_QUEUE_REFUSALS);

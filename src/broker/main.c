@@ -1,11 +1,18 @@
 /* The command line. Uses the public API, and nothing else of the broker. */
+#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "pillar/pillar.h"
+
+/* How long a script that does not return may hold up the end. */
+enum { END_PATIENCE_MS = 5000, END_IMPATIENCE_MS = 500 };
 
 static const char usage[] =
     "Pillar, a Lua-scriptable real-time sync broker.\n"
@@ -124,16 +131,62 @@ static void wait_for_end(const sigset_t *handled)
     } while (number == SIGHUP);
 }
 
-static void drain(pillar_broker *broker, const sigset_t *handled)
+/* Waits a moment; true when a signal says that it is enough. */
+static bool is_hurried(const sigset_t *handled)
 {
     const struct timespec pause = {0, 10 * 1000000L};
+    int number = sigtimedwait(handled, NULL, &pause);
 
+    return number == SIGTERM || number == SIGINT;
+}
+
+/* Returns false when it was cut short. */
+static bool drain(pillar_broker *broker, const sigset_t *handled)
+{
     pillar_broker_drain(broker);
-    while (!pillar_broker_drained(broker)) {
-        int number = sigtimedwait(handled, NULL, &pause);
-        if (number == SIGTERM || number == SIGINT)
-            return;
+    while (!pillar_broker_drained(broker))
+        if (is_hurried(handled))
+            return false;
+    return true;
+}
+
+struct ending {
+    pillar_broker *broker;
+    atomic_bool done;
+};
+
+static void *destroy(void *arg)
+{
+    struct ending *ending = arg;
+
+    pillar_broker_destroy(ending->broker);
+    atomic_store(&ending->done, true);
+    return NULL;
+}
+
+/* What a script is stuck in may never return. What it has not committed is lost with it, as it would be anyway. */
+static void end(pillar_broker *broker, const sigset_t *handled, int patience_ms)
+{
+    struct ending ending = {.broker = broker};
+    struct timespec now;
+    pthread_t thread;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    long long until = (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000 + patience_ms;
+    atomic_init(&ending.done, false);
+    if (pthread_create(&thread, NULL, destroy, &ending) != 0) {
+        (void)destroy(&ending);
+        return;
     }
+    while (!atomic_load(&ending.done)) {
+        bool hurried = is_hurried(handled);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (hurried || (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000 > until) {
+            fputs("pillar: a script does not return; ended without it\n", stderr);
+            _exit(1);
+        }
+    }
+    pthread_join(thread, NULL);
 }
 
 static int run(const char *script, const pillar_options *options)
@@ -141,10 +194,10 @@ static int run(const char *script, const pillar_options *options)
     pillar_error error;
     sigset_t handled;
 
-    block_signals(&handled);
     pillar_broker *broker = pillar_broker_create(script, options, &error);
     if (broker == NULL)
         return fail(error.message);
+    block_signals(&handled); /* not before: loading a script can be interrupted; nor later: threads inherit it */
     if (pillar_broker_start(broker, &error) != 0) {
         pillar_broker_destroy(broker);
         return fail(error.message);
@@ -152,8 +205,7 @@ static int run(const char *script, const pillar_options *options)
     printf("pillar %s: %s\n", pillar_version(), pillar_broker_summary(broker));
     fflush(stdout);
     wait_for_end(&handled);
-    drain(broker, &handled);
-    pillar_broker_destroy(broker);
+    end(broker, &handled, drain(broker, &handled) ? END_PATIENCE_MS : END_IMPATIENCE_MS);
     return 0;
 }
 
@@ -184,9 +236,19 @@ static int run_command(char **argv, int (*command)(const char *script, const pil
     return status;
 }
 
+/* Else the first sockets and files would get the numbers of the standard streams, and the log would go there. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) == -1)
+            (void)open("/dev/null", O_RDWR); /* gets the lowest free number */
+}
+
 int main(int argc, char **argv)
 {
     const char *command = argc < 2 ? "" : argv[1];
+
+    fill_standard_descriptors();
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {

@@ -39,7 +39,9 @@ struct settings {
     uint64_t queue_size;
     uint64_t batch_size;
     uint64_t batch_time;
+    uint64_t queue_timeout;
     uint64_t handler_deadline;
+    uint64_t load_deadline;
     uint64_t script_memory;
     uint64_t heartbeat;
     uint64_t retry_min;
@@ -52,6 +54,7 @@ struct settings {
     uint64_t max_event_bytes;
     uint64_t max_event_targets;
     uint64_t max_events;
+    uint64_t max_events_bytes;
     uint64_t drain_timeout;
 };
 

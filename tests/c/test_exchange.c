@@ -178,15 +178,25 @@ TEST(a_worker_starts_once_and_settles)
 {
     struct exchange ex = {0};
 
-    assert_false(exchange_expire(&ex)); /* nobody runs it yet */
+    assert_false(exchange_expire(&ex, EXCHANGE_RUNNING)); /* nobody runs it yet */
     assert_false(exchange_settle(&ex));
     assert_true(exchange_start(&ex, 42));
     assert_int_equal(atomic_load(&ex.started_ns), 42);
     assert_false(exchange_start(&ex, 43));
     assert_true(exchange_settle(&ex));
-    assert_false(exchange_expire(&ex));
+    assert_false(exchange_expire(&ex, EXCHANGE_RUNNING));
     assert_false(exchange_settle(&ex));
     assert_int_equal(atomic_load(&ex.state), EXCHANGE_SETTLED);
+}
+
+TEST(one_that_waits_too_long_is_not_started)
+{
+    struct exchange ex = {0};
+
+    assert_true(exchange_expire(&ex, EXCHANGE_QUEUED));
+    assert_false(exchange_expire(&ex, EXCHANGE_QUEUED));
+    assert_false(exchange_start(&ex, 42));
+    assert_int_equal(atomic_load(&ex.state), EXCHANGE_EXPIRED);
 }
 
 TEST(an_expired_worker_comes_to_nothing)
@@ -194,8 +204,8 @@ TEST(an_expired_worker_comes_to_nothing)
     struct exchange ex = {0};
 
     assert_true(exchange_start(&ex, 1));
-    assert_true(exchange_expire(&ex));
-    assert_false(exchange_expire(&ex));
+    assert_true(exchange_expire(&ex, EXCHANGE_RUNNING));
+    assert_false(exchange_expire(&ex, EXCHANGE_RUNNING));
     assert_false(exchange_settle(&ex));
     assert_false(exchange_start(&ex, 2));
     assert_int_equal(atomic_load(&ex.state), EXCHANGE_EXPIRED);
@@ -230,7 +240,7 @@ TEST(one_of_two_threads_has_its_way)
     assert_int_equal(pthread_create(&worker, NULL, settle_all, &race), 0);
     pthread_barrier_wait(&race.begin);
     for (int i = 0; i < 1000; i++)
-        race.expired[i] = exchange_expire(&race.exchanges[i]);
+        race.expired[i] = exchange_expire(&race.exchanges[i], EXCHANGE_RUNNING);
     pthread_join(worker, NULL);
     pthread_barrier_destroy(&race.begin);
     for (int i = 0; i < 1000; i++)
@@ -251,6 +261,7 @@ int main(void)
         cmocka_unit_test(an_error_answer_is_json_whatever_the_message_holds),
         cmocka_unit_test(short_of_memory_an_error_answer_has_at_least_its_status),
         cmocka_unit_test(a_worker_starts_once_and_settles),
+        cmocka_unit_test(one_that_waits_too_long_is_not_started),
         cmocka_unit_test(an_expired_worker_comes_to_nothing),
         cmocka_unit_test(one_of_two_threads_has_its_way),
     };

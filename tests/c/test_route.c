@@ -352,17 +352,18 @@ TEST(apps_are_compared_by_their_routes)
     struct app b = {0};
 
     app_add_route(&a, METHOD_GET, "/a");
-    assert_false(app_same_routes(&a, &b));
+    assert_ptr_equal(app_other_route(&a, &b), &a.routes[0]);
+    assert_ptr_equal(app_other_route(&b, &a), &a.routes[0]);
     app_add_route(&b, METHOD_GET, "/a");
-    assert_true(app_same_routes(&a, &b));
+    assert_null(app_other_route(&a, &b));
     b.routes[0].mode = ROUTE_FREE;
-    assert_false(app_same_routes(&a, &b));
+    assert_ptr_equal(app_other_route(&a, &b), &a.routes[0]);
     b.routes[0].mode = a.routes[0].mode;
     b.routes[0].method = METHOD_PUT;
-    assert_false(app_same_routes(&a, &b));
+    assert_ptr_equal(app_other_route(&a, &b), &a.routes[0]);
     b.routes[0].method = METHOD_GET;
     b.routes[0].pattern = STR("/b");
-    assert_false(app_same_routes(&a, &b));
+    assert_ptr_equal(app_other_route(&a, &b), &a.routes[0]);
     done(&a);
     done(&b);
 }

@@ -262,7 +262,7 @@ TEST(nor_inside_of_a_transaction)
     /* SQLite itself objects to some of them here, with a code of its own. */
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         assert_that(!try_sql(db, kept[i], &e), "%s: it was run", kept[i]);
-    assert_true(db_rollback_to(db, &e));
+    assert_true(db_rollback_to(db, 0, &e));
     assert_true(db_commit(db, &e));
     assert_int_equal(query_integer(db, "SELECT count(*) FROM plain"), 0);
     assert_int_equal(query_integer(db, "SELECT a FROM pillar_secret"), 42);

@@ -165,12 +165,12 @@ TEST(savepoints_nest_like_brackets)
     insert(db, 2);
     assert_ok(db_savepoint(db, &e));
     insert(db, 3);
-    assert_ok(db_rollback_to(db, &e)); /* without 3 */
-    assert_ok(db_release(db, &e));     /* with 2 */
+    assert_ok(db_rollback_to(db, db_depth(db) - 1, &e)); /* without 3 */
+    assert_ok(db_release(db, &e));                       /* with 2 */
     assert_ok(db_savepoint(db, &e));
     insert(db, 4);
-    assert_ok(db_rollback_to(db, &e)); /* without 4 */
-    assert_ok(db_release(db, &e));     /* with 1 and 2 */
+    assert_ok(db_rollback_to(db, db_depth(db) - 1, &e)); /* without 4 */
+    assert_ok(db_release(db, &e));                       /* with 1 and 2 */
     assert_ok(db_savepoint(db, &e));
     insert(db, 5);
     assert_ok(db_release(db, &e));
@@ -190,7 +190,7 @@ TEST(a_rollback_to_undoes_what_was_released_inside)
     assert_ok(db_savepoint(db, &e));
     insert(db, 2);
     assert_ok(db_release(db, &e));
-    assert_ok(db_rollback_to(db, &e));
+    assert_ok(db_rollback_to(db, db_depth(db) - 1, &e));
     assert_ok(db_commit(db, &e));
     assert_int_equal(count(db), 1);
 }
@@ -236,7 +236,7 @@ TEST(the_outermost_release_checks_deferred_keys)
     insert(db, 7);
     assert_false(db_release(db, &e));
     assert_error(&e, "foreign_key", "");
-    assert_ok(db_rollback_to(db, &e)); /* the savepoint is still there */
+    assert_ok(db_rollback_to(db, db_depth(db) - 1, &e)); /* the savepoint is still there */
     assert_ok(db_savepoint(db, &e));
     insert(db, 1);
     assert_ok(db_release(db, &e));
@@ -298,7 +298,7 @@ TEST(a_guard_does_not_stop_what_cleans_up)
     assert_false(
         try_sql(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n", &e));
     assert_error(&e, "deadline", "");
-    assert_ok(db_rollback_to(db, &e));
+    assert_ok(db_rollback_to(db, db_depth(db) - 1, &e));
     assert_ok(db_savepoint(db, &e));
     assert_ok(db_release(db, &e));
     db_rollback(db);
@@ -316,7 +316,7 @@ static void round_trip(struct db *db)
 
     assert_ok(db_begin_write(db, &e));
     assert_ok(db_savepoint(db, &e));
-    assert_ok(db_rollback_to(db, &e));
+    assert_ok(db_rollback_to(db, db_depth(db) - 1, &e));
     assert_ok(db_savepoint(db, &e));
     assert_ok(db_release(db, &e));
     assert_ok(db_commit(db, &e));
@@ -354,7 +354,7 @@ TEST(the_brokers_statements_survive_a_schema_that_was_rolled_back)
     assert_ok(db_begin_write(db, &e));
     assert_ok(db_savepoint(db, &e));
     run_sql(db, "CREATE TABLE u (a)");
-    assert_ok(db_rollback_to(db, &e));
+    assert_ok(db_rollback_to(db, db_depth(db) - 1, &e));
     assert_ok(db_savepoint(db, &e));
     run_sql(db, "CREATE TABLE u (a)");
     insert(db, 1);

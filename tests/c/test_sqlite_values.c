@@ -271,9 +271,33 @@ TEST(a_statement_is_kept_by_its_text)
     struct db *db = ((struct database *)*state)->db;
     struct db_statement *s = prepare(db, "SELECT 1");
 
+    db_finish(s);
     assert_ptr_not_equal(prepare(db, "SELECT 2"), s);
     assert_ptr_equal(prepare(db, "SELECT 1"), s);
     assert_ptr_not_equal(prepare(db, "SELECT 1 "), s);
+}
+
+TEST(a_statement_that_runs_is_left_alone)
+{
+    struct db *db = ((struct database *)*state)->db;
+    struct db_statement *s = prepare(db, "SELECT 1 UNION ALL SELECT 2");
+    char sql[64];
+
+    step(s, DB_ROW);
+    struct db_statement *again = prepare(db, "SELECT 1 UNION ALL SELECT 2");
+    assert_ptr_not_equal(again, s);
+    step(again, DB_ROW);
+    same_value(db_column(again, 0), integer(1));
+    for (int i = 0; i < 1000; i++) {
+        snprintf(sql, sizeof sql, "SELECT %d", i);
+        assert_int_equal(query_integer(db, sql), i);
+    }
+    step(s, DB_ROW);
+    same_value(db_column(s, 0), integer(2));
+    db_finish(s);
+    step(again, DB_ROW);
+    db_finish(again);
+    assert_ptr_equal(prepare(db, "SELECT 1 UNION ALL SELECT 2"), s);
 }
 
 TEST(what_is_not_one_statement_is_refused)
@@ -324,11 +348,20 @@ TEST(a_statement_is_prepared_whatever_its_length)
     db_finish(s);
 }
 
+/* Prepares and finishes; returns what tells one preparation from another. */
+static uint64_t version_of(struct db *db, const char *sql)
+{
+    struct db_statement *s = prepare(db, sql);
+    uint64_t version = db_statement_version(s);
+
+    db_finish(s);
+    return version;
+}
+
 TEST(rarely_used_statements_make_room)
 {
     struct db *db = ((struct database *)*state)->db;
-    struct db_statement *often = prepare(db, "SELECT 'often'");
-    uint64_t version = db_statement_version(often);
+    uint64_t version = version_of(db, "SELECT 'often'");
     char sql[64];
 
     for (int round = 0; round < 3; round++) {
@@ -336,17 +369,16 @@ TEST(rarely_used_statements_make_room)
             snprintf(sql, sizeof sql, "SELECT %d", i);
             assert_int_equal(query_integer(db, sql), i);
             if (i % 50 == 0)
-                assert_ptr_equal(prepare(db, "SELECT 'often'"), often);
+                assert_true(version_of(db, "SELECT 'often'") == version);
         }
     }
-    assert_true(db_statement_version(often) == version);
     /* The first of the rare ones is another one by now. */
-    uint64_t first = db_statement_version(prepare(db, "SELECT 0"));
+    uint64_t first = version_of(db, "SELECT 0");
     for (int i = 1; i < 400; i++) {
         snprintf(sql, sizeof sql, "SELECT %d", i);
-        (void)prepare(db, sql);
+        (void)version_of(db, sql);
     }
-    assert_true(db_statement_version(prepare(db, "SELECT 0")) != first);
+    assert_true(version_of(db, "SELECT 0") != first);
 }
 
 TEST(a_statement_survives_a_change_of_the_schema)
@@ -357,8 +389,8 @@ TEST(a_statement_survives_a_change_of_the_schema)
     run_sql(db, "INSERT INTO kept (value) VALUES ('a')");
     step(s, DB_ROW);
     assert_int_equal(db_column_count(s), 2);
-    db_finish(s);
     uint64_t version = db_statement_version(s);
+    db_finish(s);
     run_sql(db, "ALTER TABLE kept ADD COLUMN more");
     s = prepare(db, "SELECT * FROM kept");
     step(s, DB_ROW);
@@ -377,6 +409,7 @@ TEST(all_runs_can_be_ended_at_once)
     step(a, DB_ROW);
     step(b, DB_ROW);
     db_finish_all(db);
+    a = prepare(db, "SELECT id FROM kept");
     step(a, DB_ROW);
     same_value(db_column(a, 0), integer(1)); /* from the beginning */
     db_finish_all(db);
@@ -399,6 +432,7 @@ int main(void)
         WITH_DATABASE(a_write_can_return_rows),
         WITH_DATABASE(changes_are_counted),
         WITH_DATABASE(a_statement_is_kept_by_its_text),
+        WITH_DATABASE(a_statement_that_runs_is_left_alone),
         WITH_DATABASE(what_is_not_one_statement_is_refused),
         WITH_DATABASE(a_text_with_nul_is_refused),
         WITH_DATABASE(a_note_behind_a_statement_is_no_second_one),

@@ -9,7 +9,11 @@ describe("POST /api/emit", function()
   local key = "k3y-for-back-ends"
 
   setup(function()
-    broker = Broker.start { script = "tests/e2e/apps/lab.lua", env = { PILLAR_EMIT_KEY = key } }
+    broker = Broker.start {
+      script = "tests/e2e/apps/lab.lua",
+      env = { PILLAR_EMIT_KEY = key },
+      args = { "--max-events", "100" },
+    }
   end)
   before_each(function()
     ada = broker:stream { query = "?user=ada&sessionId=tab" }
@@ -57,6 +61,29 @@ describe("POST /api/emit", function()
     local to_ada, to_grace = received()
     assert.same({ "created 1" }, to_ada)
     assert.same({}, to_grace)
+  end)
+
+  it("emits to everyone", function()
+    assert.same({ emitted = 1 }, emit({ entity = "note", action = "wide", everyone = true }):json())
+    local to_ada, to_grace = received()
+    assert.same({ "wide -" }, to_ada)
+    assert.same({ "wide -" }, to_grace)
+    for _, bad in ipairs { event { everyone = true }, { entity = "note", action = "x", everyone = "yes" } } do
+      local answer = emit(bad)
+      assert.equal(400, answer.status)
+      assert.equal("everyone", answer:json().error.field)
+    end
+  end)
+
+  it("refuses more than a handler may emit", function()
+    local list = {}
+    for i = 1, 101 do
+      list[i] = event()
+    end
+    local answer = emit(list)
+    assert.equal(400, answer.status)
+    assert.truthy(answer:json().error.message:find("--max-events", 1, true))
+    assert.same({}, (received()))
   end)
 
   it("emits a list in its order", function()

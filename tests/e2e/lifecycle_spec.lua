@@ -47,6 +47,19 @@ describe("SIGTERM", function()
     assert.same({ code = 0, signal = 0 }, broker:wait_exit())
   end)
 
+  it("is not held up by requests that are on their way", function()
+    local head, body = broker:socket(), broker:socket()
+    head:send("GET /heal")
+    body:send("POST /json HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab")
+    broker:request("GET", "/healthz")
+    broker:signal("sigterm")
+    for _, socket in ipairs { head, body } do
+      socket:wait_for("HTTP/1.1 503")
+      socket:close()
+    end
+    assert.same({ code = 0, signal = 0 }, broker:wait_exit())
+  end)
+
   it("is not held up by connections that are idle or half open", function()
     local idle, half = broker:socket(), broker:socket()
     idle:send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -68,6 +81,61 @@ describe("SIGTERM", function()
     broker:signal("sigint")
     assert.same({ code = 0, signal = 0 }, broker:wait_exit())
     assert.truthy(idle)
+  end)
+end)
+
+describe("a script that does not return", function()
+  local broker
+
+  before_each(function()
+    broker = Broker.start {
+      script = "tests/e2e/apps/lab.lua",
+      args = { "--handler-deadline", "300ms", "--drain-timeout", "200ms", "--queue-timeout", "1s" },
+    }
+  end)
+
+  --- C code without an end, which no deadline reaches; only a signal of ours ends the process.
+  local function stick()
+    return broker:start_request("POST", "/runaway/stuck", { headers = as("ada"), json = { body = "x" } })
+  end
+
+  it("does not keep the broker from ending", function()
+    assert.equal(503, http.finish(stick()).status)
+    broker:signal("sigterm")
+    assert.same({ code = 1, signal = 0 }, broker:wait_exit())
+    assert.truthy(broker.log:find("a script does not return", 1, true))
+  end)
+
+  it("does not keep it from ending at once when it is told to twice", function()
+    assert.equal(503, http.finish(stick()).status)
+    broker:signal("sigterm")
+    wait.until_true("the drain", function() return not pcall(broker.request, broker, "GET", "/healthz") end)
+    broker:signal("sigterm")
+    assert.same({ code = 1, signal = 0 }, broker:wait_exit())
+  end)
+
+  it("does not keep those waiting who come after it", function()
+    assert.equal(503, http.finish(stick()).status)
+    local answer = broker:request("POST", "/notes", { headers = as("ada"), json = { body = "after" } })
+    assert.equal(503, answer.status)
+    assert.equal("overloaded", answer:json().error.code)
+    assert.equal(200, broker:request("GET", "/notes", { headers = as("ada") }).status)
+    assert.equal(1, broker:metric("queue_refusals_total"))
+    broker:signal("sigkill")
+    broker:wait_exit()
+  end)
+end)
+
+describe("a broker without standard streams", function()
+  it("runs, and ends well", function()
+    local broker = Broker.start {
+      script = "tests/e2e/apps/lab.lua",
+      prefix = { "sh", "-c", 'exec "$@" <&- 2>&-', "sh" },
+    }
+    local stream = broker:stream { query = "?user=ada" }
+    assert.equal(500, broker:request("POST", "/raise", { headers = as("ada"), json = { body = "x" } }).status)
+    stream:close()
+    broker:stop()
   end)
 end)
 

@@ -348,8 +348,11 @@ describe("loading", function()
       "invalid value 'lots' for max-body-bytes" },
     { "an unknown setting", app(""):gsub("pillar.app%(%)", "pillar.app { nonsense = 1 }"),
       "there is no option 'nonsense'" },
+    { "a method that is none", app('app:head("/a", print)'), "app.lua:4: there is no app:head" },
+    { "a helper that is none", app("local all = pillar.evryone"),
+      "app.lua:4: there is no pillar.evryone; did you mean pillar.everyone?" },
     { "a migration that fails", app('app:migrate { { name = "first", sql = "CREATE TABL x (y)" } }'),
-      'migration step 1 (first): near "TABL": syntax error' },
+      'migration step 1 (first): line 1: near "TABL": syntax error' },
   }
   for _, case in ipairs(cases) do
     it(("finds %s, and says where"):format(case[1]), function()
@@ -357,6 +360,33 @@ describe("loading", function()
       assert.truthy(message:find(case[3], 1, true), message)
     end)
   end
+
+  it("ends at its deadline", function()
+    local ok, message = pcall(Broker.start,
+      { text = "while true do pcall(error) end", args = { "--load-deadline", "200ms" } })
+    assert.is_false(ok)
+    assert.truthy(message:find("app.lua: loading the script does not end within --load-deadline (", 1, true), message)
+  end)
+
+  it("may define its routes in any order", function()
+    local text = app([[
+      local routes = {}
+      for i = 1, 50 do
+        routes["r" .. i] = function() return { i = i } end
+      end
+      for name, handler in pairs(routes) do
+        app:get("/" .. name, handler)
+        app:post("/" .. name, handler)
+      end
+    ]])
+    local broker = Broker.start { text = text, args = { "--workers", "4" } }
+    for i = 1, 50 do
+      assert.same({ i = i }, broker:request("GET", "/r" .. i):json())
+      assert.same({ i = i }, broker:request("POST", "/r" .. i):json())
+    end
+    Socket.close_all()
+    broker:stop()
+  end)
 
   it("takes settings from the script, which the command line beats", function()
     local broker = Broker.start {
@@ -386,7 +416,7 @@ describe("loading", function()
     assert.equal("1", again:sql("SELECT count(*) FROM a"))
     again:stop()
     for problem, steps in pairs {
-      ["step 1: it was applied with another text"] = { "CREATE TABLE b (x)", two },
+      ["step 1: this database has it with another text"] = { "CREATE TABLE b (x)", two },
       ["step 2: the database has it, the script does not"] = { one },
     } do
       local ok, message = pcall(start, table.unpack(steps))

@@ -306,8 +306,8 @@ void world_complete(struct world *w, bool newest)
 
 void world_give_up(struct world *w)
 {
-    if (w->parked_count > 0 && exchange_expire(w->parked[0]))
-        h1_give_up((struct h1_exchange *)w->parked[0]);
+    if (w->parked_count > 0 && exchange_expire(w->parked[0], EXCHANGE_RUNNING))
+        h1_give_up((struct h1_exchange *)w->parked[0], true);
     world_settle(w);
 }
 

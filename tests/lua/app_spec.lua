@@ -47,7 +47,7 @@ describe("an app", function()
     for i, route in ipairs(d.routes) do
       routes[i] = ("%s %s %s"):format(route.method, route.pattern, route.mode)
     end
-    assert.same({ "GET /tasks read", "POST /tasks write", "POST /free free", "POST  write" }, routes)
+    assert.same({ "POST /free free", "GET /tasks read", "POST /tasks write", "POST  write" }, routes)
     assert.same({ "task" }, d.entities)
     assert.equal("dir/public", d.mounts[1].dir)
     assert.equal("", d.mounts[1].prefix)

@@ -109,9 +109,9 @@ bool exchange_settle(struct exchange *ex)
     return atomic_compare_exchange_strong(&ex->state, &expected, EXCHANGE_SETTLED);
 }
 
-bool exchange_expire(struct exchange *ex)
+bool exchange_expire(struct exchange *ex, enum exchange_state from)
 {
-    int expected = EXCHANGE_RUNNING;
+    int expected = (int)from;
 
     return atomic_compare_exchange_strong(&ex->state, &expected, EXCHANGE_EXPIRED);
 }

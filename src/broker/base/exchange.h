@@ -95,6 +95,7 @@ struct exchange {
 
     _Atomic int state;
     _Atomic uint64_t started_ns;
+    uint64_t queued_ns; /* when it went to the workers; 0: it did not. The loop's */
 
     /* Gives the exchange back to the loop it came from; safe on any thread. */
     void (*complete)(struct exchange *ex);
@@ -124,7 +125,7 @@ bool exchange_start(struct exchange *ex, uint64_t now_ns);
 /* The worker is done and its outcome is to stand: returns false when the loop has already answered in its place. */
 bool exchange_settle(struct exchange *ex);
 
-/* The loop gives up: returns false when the worker has settled, or does not run it yet. */
-bool exchange_expire(struct exchange *ex);
+/* The loop gives up on an exchange that is queued or running: returns false when it no longer is. */
+bool exchange_expire(struct exchange *ex, enum exchange_state from);
 
 #endif

@@ -70,14 +70,16 @@ bool db_savepoint(struct db *db, struct error *e);
  * transaction.
  */
 bool db_release(struct db *db, struct error *e);
-/* Undoes what was done since the savepoint, which is gone too. */
-bool db_rollback_to(struct db *db, struct error *e);
+/* Undoes what was done since there were `depth` savepoints open; those opened since are gone. */
+bool db_rollback_to(struct db *db, int depth, struct error *e);
+/* How many savepoints are open. */
+int db_depth(const struct db *db);
 
 /* --- statements --- */
 
 /*
- * Finds or prepares one statement. It stays the connection's, and is valid until the next db_prepare. A text
- * with more than one statement, or none, is an error.
+ * Finds or prepares one statement. It stays the connection's, and is valid until db_finish, whatever is prepared
+ * meanwhile. A text with more than one statement, or none, is an error.
  */
 struct db_statement *db_prepare(struct db *db, struct str sql, struct error *e);
 /* The same for the broker's own statements. */
@@ -97,10 +99,10 @@ const char *db_column_name(const struct db_statement *s, int column); /* columns
 /* Bytes are valid until the next step. Columns declared BOOLEAN give DB_BOOLEAN. */
 struct db_value db_column(struct db_statement *s, int column);
 
-/* Ends the run of a statement, bindings too; it can be run again. */
+/* Ends the run of a statement, bindings too. Who wants to run it again prepares it again. */
 void db_finish(struct db_statement *s);
 
-/* The same for every statement that is in the middle of a run, whoever began it. */
+/* The same for every statement that was not finished, whoever prepared it. */
 void db_finish_all(struct db *db);
 
 /* A number that changes when the statement was prepared anew: what depends on its columns must be built again. */

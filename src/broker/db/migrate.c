@@ -67,7 +67,8 @@ static bool check_history(struct db *db, const struct migration *steps, size_t c
                         "database?");
         else if (!same_text(sql.bytes, str_of(steps[number - 1].sql)))
             ok = refuse(e, number, steps[number - 1].name,
-                        "it was applied with another text; leave applied steps alone and add a new one");
+                        "this database has it with another text: leave applied steps alone and add a new one, or give "
+                        "another script its own database");
     }
     db_finish(s);
     return ok && step == DB_DONE;

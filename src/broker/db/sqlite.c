@@ -13,7 +13,7 @@
 #include "db/sqlite_error.h"
 
 enum {
-    STATEMENTS_MAX = 256,     /* cached, a connection */
+    STATEMENTS_MAX = 256,     /* kept, a connection, besides those that run */
     VALUE_MAX = 64 << 20,     /* bytes of one text, blob or row */
     PROGRESS_STEPS = 2000,    /* of SQLite's machine between two looks at the guard */
     BUSY_WAIT_MS = 2,         /* between two attempts at a lock */
@@ -25,8 +25,10 @@ struct db_statement {
     sqlite3_stmt *handle;
     uint64_t hash;
     uint64_t version;
-    struct list recent; /* the least recently used one is first */
-    bool internal;      /* prepared for the broker: the same text from a script is another statement */
+    struct list node; /* of db->recent or db->running */
+    bool cached;      /* in db->statements; another run of a statement that is running already is not */
+    bool running;     /* from db_prepare to db_finish: whoever runs it need not fear for it */
+    bool internal;    /* prepared for the broker: the same text from a script is another statement */
     size_t sql_len;
     char sql[];
 };
@@ -34,7 +36,9 @@ struct db_statement {
 struct db {
     sqlite3 *handle;
     struct map statements; /* by SQL text */
-    struct list recent;
+    size_t statement_count;
+    struct list recent; /* the least recently used one is first */
+    struct list running;
     uint64_t next_version;
     int depth; /* savepoints that are open */
     bool read_only;
@@ -162,11 +166,14 @@ struct db *db_open(const char *url, struct error *e)
         return NULL;
     }
     list_init(&db->recent);
+    list_init(&db->running);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     bool ok = sqlite3_open_v2(path.ptr, &db->handle, flags, NULL) == SQLITE_OK ? configure(db, e) : fail(db, e);
     if (!ok) {
         struct error why = e != NULL ? *e : (struct error){0};
-        (void)error_set(e, "unavailable", "cannot open the database %s: %s", path.ptr, why.message);
+        bool missing = sqlite3_extended_errcode(db->handle) == SQLITE_CANTOPEN;
+        (void)error_set(e, "unavailable", "cannot open the database %s: %s%s", path.ptr, why.message,
+                        missing ? "; does its folder exist, and may the broker write there?" : "");
         db_close(db);
         return NULL;
     }
@@ -176,8 +183,10 @@ struct db *db_open(const char *url, struct error *e)
 static void free_statement(struct db_statement *s)
 {
     sqlite3_finalize(s->handle);
-    list_remove(&s->recent);
-    map_remove(&s->db->statements, s->hash, s);
+    list_remove(&s->node);
+    s->db->statement_count--;
+    if (s->cached)
+        map_remove(&s->db->statements, s->hash, s);
     free(s);
 }
 
@@ -186,8 +195,9 @@ void db_close(struct db *db)
     if (db == NULL)
         return;
     struct list *node;
+    db_finish_all(db);
     while ((node = list_pop(&db->recent)) != NULL)
-        free_statement(list_entry(node, struct db_statement, recent));
+        free_statement(list_entry(node, struct db_statement, node));
     map_free(&db->statements);
     sqlite3_close(db->handle);
     free(db);
@@ -235,7 +245,7 @@ static bool has_more(struct db *db, const char *tail)
     return false;
 }
 
-static struct db_statement *compile(struct db *db, struct str sql, uint64_t hash, struct error *e)
+static struct db_statement *compile(struct db *db, struct str sql, uint64_t hash, bool cached, struct error *e)
 {
     const char *tail;
     struct db_statement *s = malloc(sizeof *s + sql.len + 1);
@@ -248,17 +258,20 @@ static struct db_statement *compile(struct db *db, struct str sql, uint64_t hash
         .db = db, .hash = hash, .version = ++db->next_version, .internal = db->internal, .sql_len = sql.len};
     memcpy(s->sql, sql.ptr, sql.len);
     s->sql[sql.len] = '\0';
-    list_init(&s->recent);
+    list_init(&s->node);
     if (sqlite3_prepare_v3(db->handle, s->sql, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &s->handle, &tail) !=
         SQLITE_OK) {
-        (void)fail(db, e);
+        struct error why;
+        (void)fail(db, &why);
+        (void)error_set(e, why.code, "%s, in: %.200s", why.message, s->sql);
     } else if (s->handle == NULL) {
         (void)error_set(e, "sql", "the SQL text holds no statement");
     } else if (has_more(db, tail)) {
         (void)error_set(e, "sql", "the SQL text holds more than one statement");
-    } else if (!map_insert(&db->statements, hash, s)) {
+    } else if (cached && !map_insert(&db->statements, hash, s)) {
         (void)error_no_memory(e);
     } else {
+        s->cached = cached;
         return s;
     }
     sqlite3_finalize(s->handle);
@@ -276,15 +289,16 @@ struct db_statement *db_prepare(struct db *db, struct str sql, struct error *e)
         (void)error_set(e, "sql", "the SQL text is too long, or holds a NUL");
         return NULL;
     }
-    if (s == NULL) {
-        s = compile(db, sql, hash, e);
+    if (s == NULL || s->running) {
+        s = compile(db, sql, hash, s == NULL, e);
         if (s == NULL)
             return NULL;
-        if (db->statements.count > STATEMENTS_MAX)
-            free_statement(list_entry(db->recent.next, struct db_statement, recent));
+        if (++db->statement_count > STATEMENTS_MAX && !list_empty(&db->recent))
+            free_statement(list_entry(db->recent.next, struct db_statement, node));
     }
-    list_remove(&s->recent);
-    list_push(&db->recent, &s->recent);
+    list_remove(&s->node);
+    list_push(&db->running, &s->node);
+    s->running = true;
     return s;
 }
 
@@ -355,7 +369,7 @@ static bool run_own(struct db *db, const char *sql, struct error *e)
         return false;
     int result = run_step(s);
     bool ok = result == SQLITE_DONE || result == SQLITE_ROW ? true : fail(db, e);
-    sqlite3_reset(s->handle);
+    db_finish(s);
     return ok;
 }
 
@@ -364,7 +378,9 @@ enum db_step db_step(struct db_statement *s, struct error *e)
     struct db *db = s->db;
 
     if (db->read_only && !sqlite3_stmt_readonly(s->handle)) {
-        (void)error_set(e, "read_only", "this handler may only read the database");
+        (void)error_set(
+            e, "read_only",
+            "this handler may only read the database: a GET, authenticate or targets, or outside of db:transaction");
         return DB_FAILED;
     }
     if (db->read_scope && !db->snapshot) {
@@ -433,16 +449,17 @@ void db_finish(struct db_statement *s)
 {
     sqlite3_reset(s->handle);
     sqlite3_clear_bindings(s->handle);
+    list_remove(&s->node);
+    list_push(&s->db->recent, &s->node);
+    s->running = false;
 }
 
 void db_finish_all(struct db *db)
 {
-    sqlite3_stmt *handle = NULL;
+    struct list *node;
 
-    while ((handle = sqlite3_next_stmt(db->handle, handle)) != NULL) {
-        if (sqlite3_stmt_busy(handle))
-            sqlite3_reset(handle);
-    }
+    while ((node = list_pop(&db->running)) != NULL)
+        db_finish(list_entry(node, struct db_statement, node));
 }
 
 uint64_t db_statement_version(const struct db_statement *s)
@@ -456,11 +473,38 @@ int64_t db_changes(const struct db *db)
     return sqlite3_changes64(db->handle);
 }
 
+/* As fail, with the line of a text of many statements: where SQLite found fault, or the statement at `at` begins. */
+static bool fail_at(struct db *db, const char *sql, const char *at, struct error *e)
+{
+    int offset = sqlite3_error_offset(db->handle);
+    unsigned line = 1;
+    struct error why;
+
+    (void)fail(db, &why);
+    at += offset > 0 ? (size_t)offset : strspn(at, " \t\r\n;");
+    for (; sql < at; sql++)
+        line += *sql == '\n';
+    return error_set(e, why.code, "line %u: %s", line, why.message);
+}
+
 bool db_run_script(struct db *db, const char *sql, struct error *e)
 {
     if (db->read_only && !db->internal)
         return error_set(e, "read_only", "only single statements can be read");
-    return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? true : fail(db, e);
+    for (const char *at = sql; *at != '\0';) {
+        sqlite3_stmt *statement;
+        const char *tail;
+        int result = sqlite3_prepare_v2(db->handle, at, -1, &statement, &tail);
+        if (result == SQLITE_OK) {
+            while (sqlite3_step(statement) == SQLITE_ROW) {
+            }
+            result = sqlite3_finalize(statement);
+        }
+        if (result != SQLITE_OK)
+            return fail_at(db, sql, at, e);
+        at = tail;
+    }
+    return true;
 }
 
 bool db_run_internal(struct db *db, const char *sql, struct error *e)
@@ -543,12 +587,21 @@ bool db_release(struct db *db, struct error *e)
         (void)sqlite3_db_status(db->handle, SQLITE_DBSTATUS_DEFERRED_FKS, &broken, &ignored, 0);
     if (broken != 0)
         return error_set(e, "foreign_key", "FOREIGN KEY constraint failed");
-    return run_savepoint(db, "RELEASE", db->depth--, e);
+    if (!run_savepoint(db, "RELEASE", db->depth, e))
+        return false;
+    db->depth--;
+    return true;
 }
 
-bool db_rollback_to(struct db *db, struct error *e)
+bool db_rollback_to(struct db *db, int depth, struct error *e)
 {
-    int depth = db->depth--;
+    if (db->depth <= depth)
+        return true;
+    db->depth = depth;
+    return run_savepoint(db, "ROLLBACK TO", depth + 1, e) && run_savepoint(db, "RELEASE", depth + 1, e);
+}
 
-    return run_savepoint(db, "ROLLBACK TO", depth, e) && run_savepoint(db, "RELEASE", depth, e);
+int db_depth(const struct db *db)
+{
+    return db->depth;
 }

@@ -71,9 +71,13 @@ static void read_columns(struct error *e, const char *message)
 
 bool sqlite_error(sqlite3 *handle, struct error *e)
 {
+    int code = sqlite3_extended_errcode(handle);
     const char *message = sqlite3_errmsg(handle);
 
-    (void)error_set(e, code_of(sqlite3_extended_errcode(handle)), "%s", message);
+    if (code == SQLITE_AUTH)
+        message = "the broker keeps BEGIN, COMMIT, SAVEPOINT, ATTACH, most PRAGMAs and the pillar_ tables for itself "
+                  "(db:transaction is a transaction)";
+    (void)error_set(e, code_of(code), "%s", message);
     if (e != NULL && (strcmp(e->code, "unique") == 0 || strcmp(e->code, "not_null") == 0))
         read_columns(e, message);
     return false;

@@ -495,4 +495,6 @@ void h1_drain(struct h1 *c)
     c->keep_alive = false;
     if (c->state == H1_IDLE)
         h1_close(c);
+    else if (c->state == H1_HEAD || c->state == H1_BODY)
+        h1_refuse(c, &(struct refusal){503, "unavailable", "the server is going away"});
 }

@@ -76,8 +76,8 @@ void h1_close(struct h1 *conn);
 /* Closes if nothing is under way; lets what is under way be the last thing. */
 void h1_drain(struct h1 *conn);
 
-/* The worker that runs this exchange has overrun its deadline by far: answers 503 in its place. */
-void h1_give_up(struct h1_exchange *ex);
+/* The worker that runs this exchange has overrun its deadline by far, or none has found the time: answers 503. */
+void h1_give_up(struct h1_exchange *ex, bool running);
 
 /* Releases an exchange, its response sent or not. */
 void h1_release_exchange(struct h1_exchange *ex);

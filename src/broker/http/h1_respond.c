@@ -158,7 +158,7 @@ void h1_refuse(struct h1 *c, const struct refusal *why)
         h1_release_exchange(c->message->ex);
 }
 
-void h1_give_up(struct h1_exchange *ex)
+void h1_give_up(struct h1_exchange *ex, bool running)
 {
     struct h1 *c = ex->conn;
 
@@ -177,7 +177,10 @@ void h1_give_up(struct h1_exchange *ex)
         h1_refuse_stream(&answer->base, "the server could not open the stream");
         return;
     }
-    response_set_error(&answer->base, 503, "deadline_exceeded", "the handler did not finish in time", "");
+    if (running)
+        response_set_error(&answer->base, 503, "deadline_exceeded", "the handler did not finish in time", "");
+    else
+        response_set_error(&answer->base, 503, "overloaded", "the server did not come to the request in time", "");
     (void)response_add_header(&answer->base, STR("Retry-After"), STR("1"), NULL);
     h1_respond(&answer->base);
 }

@@ -28,6 +28,7 @@ struct http_config {
     uint64_t idle_timeout_ms;
     uint64_t write_timeout_ms;
     uint64_t handler_deadline_ms; /* when a worker is given up on; 0: never */
+    uint64_t queue_timeout_ms;    /* when a request that waits for a worker is */
     struct stream_config stream;
 };
 

@@ -56,26 +56,36 @@ static void expire(struct io_loop *loop, struct list *timeouts)
     }
 }
 
-/* A worker that is stuck in C code does not notice its deadline; the client is told all the same. */
+static bool is_over(uint64_t since_ns, uint64_t now_ns, uint64_t allowed_ms)
+{
+    return since_ns != 0 && now_ns > since_ns && now_ns - since_ns > allowed_ms * 1000000u;
+}
+
+/* A worker that is stuck in C code does not notice its deadline; the client is told all the same. So is one for whom no
+ * worker finds the time. */
 static void give_up_on_overdue(struct io_loop *loop)
 {
+    const struct http_config *config = loop->config;
     uint64_t now = clock_monotonic_ns();
-    uint64_t allowed = (loop->config->handler_deadline_ms + GIVE_UP_GRACE_MS) * 1000000u;
     struct list *node = loop->outstanding.next;
 
-    if (loop->config->handler_deadline_ms == 0)
+    if (config->handler_deadline_ms == 0)
         return;
     while (node != &loop->outstanding) {
         struct h1_exchange *ex = list_entry(node, struct h1_exchange, outstanding);
         node = node->next;
-        bool overdue = atomic_load(&ex->base.state) == EXCHANGE_RUNNING &&
-                       now - atomic_load(&ex->base.started_ns) > allowed && now > atomic_load(&ex->base.started_ns);
-        if (overdue && exchange_expire(&ex->base)) {
-            log_warn("http", "%.*s %.*s %.*s: no answer by the deadline, the script is inside C code",
-                     STR_ARG(ex->base.request.id), STR_ARG(method_names[ex->base.request.method]),
-                     STR_ARG(ex->base.request.path));
-            h1_give_up(ex);
-        }
+        bool running = atomic_load(&ex->base.state) == EXCHANGE_RUNNING;
+        bool overdue =
+            running ? is_over(atomic_load(&ex->base.started_ns), now, config->handler_deadline_ms + GIVE_UP_GRACE_MS)
+                    : is_over(ex->base.queued_ns, now, config->queue_timeout_ms);
+        if (!overdue || !exchange_expire(&ex->base, running ? EXCHANGE_RUNNING : EXCHANGE_QUEUED))
+            continue;
+        log_warn("http", "%.*s %.*s %.*s: %s", STR_ARG(ex->base.request.id),
+                 STR_ARG(method_names[ex->base.request.method]), STR_ARG(ex->base.request.path),
+                 running ? "no answer by the deadline, the script is inside C code" : "no worker was free in time");
+        if (!running)
+            counter_add(&loop->counters, COUNT_QUEUE_REFUSALS, 1);
+        h1_give_up(ex, running);
     }
 }
 

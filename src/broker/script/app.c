@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "script/state.h"
 
 /* --- reading the description that lua/pillar/app.lua makes --- */
@@ -159,9 +160,7 @@ static int load_in_lua(lua_State *L)
 {
     const struct load *load = lua_touserdata(L, 1);
 
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "pillar.runtime");
-    lua_call(L, 1, 1);
+    script_state_push_runtime(L);
     lua_getfield(L, -1, "load");
     lua_pushstring(L, load->path);
     lua_call(L, 1, 1);
@@ -197,7 +196,22 @@ static void report(struct script_state *state, struct error *e)
     lua_pop(L, 1);
 }
 
-struct app *app_load(struct script_state *state, const char *path, struct error *e)
+/* What stopped the script, and where if Lua knows. */
+static void report_trip(struct script_state *state, const char *path, bool returned, struct error *e)
+{
+    const char *what = state->trip == TRIP_DEADLINE ? "does not end within --load-deadline"
+                                                    : "needs more memory than --script-memory gives it";
+    struct error where = {.message = ""};
+
+    if (!returned && state->traceback.len > 0)
+        report(state, &where);
+    else if (!returned)
+        lua_pop(state->L, 1);
+    (void)error_set(e, "script", "%s: loading the script %s%s%s%s", path, what, where.message[0] == '\0' ? "" : " (",
+                    where.message, where.message[0] == '\0' ? "" : ")");
+}
+
+struct app *app_load(struct script_state *state, const char *path, uint64_t deadline_ms, struct error *e)
 {
     struct app *app = calloc(1, sizeof *app);
     struct error why;
@@ -206,11 +220,12 @@ struct app *app_load(struct script_state *state, const char *path, struct error 
         (void)error_no_memory(e);
         return NULL;
     }
-    if (!script_state_call(state, load_in_lua, &(struct load){path, app}))
+    script_state_arm(state, clock_monotonic_ns() + deadline_ms * 1000000u);
+    bool returned = script_state_call(state, load_in_lua, &(struct load){path, app});
+    if (state->trip != TRIP_NONE)
+        report_trip(state, path, returned, &why);
+    else if (!returned)
         report(state, &why);
-    else if (state->trip != TRIP_NONE)
-        (void)error_set(&why, "script", "%s: the script ran into its memory limit or deadline while it was loaded",
-                        path);
     else if (app_build_routes(app, &why))
         return app;
     if (e != NULL)
@@ -227,15 +242,20 @@ void app_free(struct app *app)
     free(app);
 }
 
-bool app_same_routes(const struct app *a, const struct app *b)
+static bool same_route(const struct route *a, const struct route *b)
 {
-    if (a->route_count != b->route_count)
-        return false;
-    for (size_t i = 0; i < a->route_count; i++)
-        if (a->routes[i].method != b->routes[i].method || a->routes[i].mode != b->routes[i].mode ||
-            !str_eq(a->routes[i].pattern, b->routes[i].pattern))
-            return false;
-    return true;
+    return a->method == b->method && a->mode == b->mode && str_eq(a->pattern, b->pattern);
+}
+
+const struct route *app_other_route(const struct app *a, const struct app *b)
+{
+    const struct app *longer = a->route_count >= b->route_count ? a : b;
+    const struct app *shorter = longer == a ? b : a;
+    size_t i = 0;
+
+    while (i < shorter->route_count && same_route(&longer->routes[i], &shorter->routes[i]))
+        i++;
+    return i < longer->route_count ? &longer->routes[i] : NULL;
 }
 
 bool app_has_entity(const struct app *app, struct str name)

@@ -52,16 +52,16 @@ struct app {
 };
 
 /*
- * Runs the script at `path` in a fresh state and reads what it defines. Failure: NULL with "script" and a
- * message that begins with file and line where Lua knows them.
+ * Runs the script at `path` in a fresh state, for at most `deadline_ms`, and reads what it defines. Failure: NULL with
+ * "script" and a message that begins with file and line where Lua knows them.
  */
-struct app *app_load(struct script_state *state, const char *path, struct error *e);
+struct app *app_load(struct script_state *state, const char *path, uint64_t deadline_ms, struct error *e);
 
 /* Accepts NULL. */
 void app_free(struct app *app);
 
-/* True when both define the same routes in the same order: a worker that disagrees must not run. */
-bool app_same_routes(const struct app *a, const struct app *b);
+/* A route that one of them has and the other has not, or NULL: a worker that disagrees must not run. */
+const struct route *app_other_route(const struct app *a, const struct app *b);
 
 bool app_has_entity(const struct app *app, struct str name);
 

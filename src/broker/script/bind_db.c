@@ -3,13 +3,16 @@
  * is nil in Lua, is null in JSON. What goes wrong is raised as a failure with the database's code.
  */
 #include <lauxlib.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "db/db.h"
 #include "script/core.h"
 #include "script/failure.h"
 #include "script/job.h"
 #include "script/state.h"
+#include "script/stdlib.h"
 #include "script/worker.h"
 
 enum { ROW_TYPES_MAX = 512 };
@@ -93,18 +96,30 @@ static bool to_value(lua_State *L, int index, struct db_value *v)
     }
 }
 
+/* Ends the statement, which may be gone then, and raises the message. */
+static _Noreturn void refuse_binding(lua_State *L, struct db_statement *s, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)lua_pushvfstring(L, format, args);
+    va_end(args);
+    db_finish(s);
+    luaL_error(L, "%s", lua_tostring(L, -1));
+    abort(); /* luaL_error does not return, but does not say so to the compiler */
+}
+
 static void bind_one(lua_State *L, struct db_statement *s, int parameter, int index, const char *name)
 {
     struct db_value v;
     struct error e;
 
     if (!to_value(L, index, &v)) {
-        db_finish(s);
         if (name != NULL)
-            luaL_error(L, "the value for :%s is a %s; SQL takes strings, numbers, booleans, nil and pillar.blob", name,
+            refuse_binding(L, s, "the value for :%s is a %s; SQL takes strings, numbers, booleans, nil and pillar.blob",
+                           name, luaL_typename(L, index));
+        refuse_binding(L, s, "value %d is a %s; SQL takes strings, numbers, booleans, nil and pillar.blob", parameter,
                        luaL_typename(L, index));
-        luaL_error(L, "value %d is a %s; SQL takes strings, numbers, booleans, nil and pillar.blob", parameter,
-                   luaL_typename(L, index));
     }
     if (!db_bind(s, parameter, &v, &e))
         (void)raise(L, s, &e);
@@ -116,14 +131,10 @@ static void bind_named(lua_State *L, struct db_statement *s, int table)
 
     for (int i = 1; i <= count; i++) {
         const char *name = db_parameter_name(s, i);
-        if (name == NULL) {
-            db_finish(s);
-            luaL_error(L, "the statement mixes ? with :names; use one kind");
-        }
-        if (lua_getfield(L, table, name) == LUA_TNIL) {
-            db_finish(s);
-            luaL_error(L, "no value for :%s; give pillar.null for NULL", name);
-        }
+        if (name == NULL)
+            refuse_binding(L, s, "the statement has a ? and the values are a table; give values for ?, or :names");
+        if (lua_getfield(L, table, name) == LUA_TNIL)
+            refuse_binding(L, s, "no value for :%s; give pillar.null for NULL", name);
         /* Left on the stack: SQLite keeps no copy of the bytes, and a field need not be a plain one. */
         luaL_checkstack(L, 4, "too many parameters");
         bind_one(L, s, i, lua_gettop(L), name);
@@ -135,16 +146,12 @@ static void bind_positional(lua_State *L, struct db_statement *s, int first, int
     int count = db_parameter_count(s);
 
     for (int i = 1; i <= count; i++) {
-        if (db_parameter_name(s, i) != NULL) {
-            db_finish(s);
-            luaL_error(L, "the statement has the parameter :%s; give the values as a table of names",
-                       db_parameter_name(s, i));
-        }
+        if (db_parameter_name(s, i) != NULL)
+            refuse_binding(L, s, "the statement has the parameter :%s; give the values as a table of names",
+                           db_parameter_name(s, i));
     }
-    if (count != given) {
-        db_finish(s);
-        luaL_error(L, "the statement has %d parameters, and %d values were given", count, given);
-    }
+    if (count != given)
+        refuse_binding(L, s, "the statement has %d parameters, and %d values were given", count, given);
     for (int i = 1; i <= count; i++)
         bind_one(L, s, i, first + i - 1, NULL);
 }
@@ -363,22 +370,42 @@ static int check_transaction(lua_State *L, bool ok, const struct error *e)
     return ok ? 0 : failure_raise(L, e);
 }
 
+/* Returns what release and rollback_to are to be given: the depth, and how many events there are. */
 static int savepoint(lua_State *L)
 {
+    struct db *db = usable_db(L);
     struct error e;
-    return check_transaction(L, db_savepoint(usable_db(L), &e), &e);
+
+    (void)check_transaction(L, db_savepoint(db, &e), &e);
+    lua_pushinteger(L, db_depth(db));
+    lua_pushinteger(L, (lua_Integer)worker_event_count(current_job(L)->worker));
+    return 2;
 }
 
 static int release(lua_State *L)
 {
+    struct db *db = usable_db(L);
     struct error e;
-    return check_transaction(L, db_release(usable_db(L), &e), &e);
+
+    if (luaL_checkinteger(L, 2) != db_depth(db))
+        return luaL_error(L, "db:try and db:transaction must end in the order they began");
+    db_finish_all(db);
+    return check_transaction(L, db_release(db, &e), &e);
 }
 
 static int rollback_to(lua_State *L)
 {
+    struct db *db = usable_db(L);
+    lua_Integer depth = luaL_checkinteger(L, 2);
+    lua_Integer events = luaL_checkinteger(L, 3);
     struct error e;
-    return check_transaction(L, db_rollback_to(usable_db(L), &e), &e);
+
+    /* A mutation's own savepoint is not the script's. */
+    if (depth <= (current_job(L)->access == JOB_WRITES ? 1 : 0) || depth > db_depth(db) || events < 0)
+        return luaL_error(L, "db:try and db:transaction must end in the order they began");
+    db_finish_all(db);
+    worker_cut_events(current_job(L), (size_t)events);
+    return check_transaction(L, db_rollback_to(db, (int)depth - 1, &e), &e);
 }
 
 static int in_transaction(lua_State *L)
@@ -422,6 +449,13 @@ static int make_blob(lua_State *L)
     return 1;
 }
 
+static int push_is_blob(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    lua_pushboolean(L, is_blob(L, 1));
+    return 1;
+}
+
 void db_push(lua_State *L)
 {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &key_db);
@@ -439,16 +473,19 @@ void bind_db_open(lua_State *L)
                                          {"commit", commit},
                                          {"rollback", rollback},
                                          {"blob", make_blob},
+                                         {"is_blob", push_is_blob},
                                          {NULL, NULL}};
 
     luaL_setfuncs(L, functions, 0);
     luaL_newmetatable(L, blob_type);
+    stdlib_protect_metatable(L);
     lua_pop(L, 1);
     lua_newtable(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &key_row_types);
     /* There is one db a state: which connection it means, and whether there is one, the job knows. */
     lua_newuserdatauv(L, 0, 0);
     luaL_newmetatable(L, db_type);
+    stdlib_protect_metatable(L);
     luaL_newlib(L, methods);
     lua_pushvalue(L, -1);
     lua_setfield(L, -5, "db_methods");

@@ -179,6 +179,25 @@ static void read_data(lua_State *L, const struct job *job, struct event_fields *
     f->data = (struct str){text, len};
 }
 
+/* A back end's list of events is its client's mistake; a script's is its own. */
+static void check_amount(lua_State *L, struct job *job, size_t bytes, bool from_script)
+{
+    const struct script_limits *limits = job->limits;
+    bool many = worker_event_count(job->worker) - job->first_event >= limits->events;
+    struct error e;
+
+    job->event_bytes += bytes;
+    if (!many && job->event_bytes <= limits->all_event_bytes)
+        return;
+    (void)error_field(&e, "events",
+                      many ? "more than %zu events at once (--max-events)"
+                           : "events of more than %zu bytes at once (--max-events-bytes)",
+                      many ? limits->events : limits->all_event_bytes);
+    if (from_script)
+        luaL_error(L, "the handler emits %s", e.message);
+    (void)failure_raise(L, &e);
+}
+
 static struct job *emitting_job(lua_State *L)
 {
     struct job *job = script_state_of(L)->job;
@@ -189,8 +208,6 @@ static struct job *emitting_job(lua_State *L)
         luaL_error(L, "emit_sync_event in a route with transaction = false works inside db:transaction only");
     else if (!job->in_transaction)
         luaL_error(L, "emit_sync_event works in handlers that may write, not in a GET and not in authenticate");
-    else if (worker_event_count(job->worker) - job->first_event >= job->limits->events)
-        luaL_error(L, "the handler emits more than %d events", (int)job->limits->events);
     return job;
 }
 
@@ -212,6 +229,7 @@ static int emit(lua_State *L)
     check_declared(L, f.entity);
     read_targets(L, job, &f);
     read_data(L, job, &f);
+    check_amount(L, job, sizeof(struct event) + f.data.len + f.target_count * sizeof *f.targets, defaults);
     struct event *ev = event_create(&f, &e);
     if (ev == NULL)
         return failure_raise(L, &e);

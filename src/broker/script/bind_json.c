@@ -21,8 +21,12 @@
 #include "script/core.h"
 #include "script/failure.h"
 #include "script/state.h"
+#include "script/stdlib.h"
 
 enum { MARKER_RANDOM = 16, CJSON_DIGITS_MAX = 14, SCRATCH_KEPT = 64 * 1024 };
+
+/* lua-cjson prints keys that are numbers with this many digits. */
+static const lua_Integer INTEGER_KEY_MAX = 99999999999999;
 
 /* Keys of the registry, by address. */
 static const char key_marker;
@@ -76,6 +80,7 @@ void json_mark_row_type(lua_State *L)
 {
     lua_pushboolean(L, 1);
     lua_rawsetp(L, -2, &key_row);
+    stdlib_protect_metatable(L);
 }
 
 /* Pushes the metatable of a row and returns true; or pushes nothing. */
@@ -119,6 +124,19 @@ static int refuse_value(lua_State *L, const struct place *p, const char *what)
     if (text[0] == '\0')
         return luaL_error(L, "cannot encode as JSON: %s", what);
     return luaL_error(L, "cannot encode as JSON: %s is %s", text, what);
+}
+
+/*
+ * lua-cjson's memory is not Lua's, and nothing interrupts it, so the text's size is bounded before it is asked. It makes
+ * room for a string as if each of its bytes were to be escaped.
+ */
+static void count_bytes(lua_State *L, const struct place *p, size_t bytes)
+{
+    struct script_state *s = script_state_of(L);
+
+    s->json_bytes += bytes;
+    if (s->memory_limit > 0 && (s->json_bytes > s->memory_limit || bytes * 6 > 2 * s->memory_limit))
+        (void)refuse_value(L, p, "a value too large for JSON (--script-memory)");
 }
 
 /* --- encoding: the walk --- */
@@ -179,10 +197,13 @@ static struct place place_of_key(lua_State *L, int key, const struct place *abov
 
     if (lua_type(L, key) == LUA_TSTRING) {
         here.name = lua_tostring(L, key);
+        count_bytes(L, above, lua_rawlen(L, key));
         if (!utf8_valid(string_at(L, key)))
             (void)refuse_value(L, above, "a table with a key that is not UTF-8");
     } else if (lua_isinteger(L, key)) {
         here.index = lua_tointeger(L, key);
+        if (here.index > INTEGER_KEY_MAX || here.index < -INTEGER_KEY_MAX)
+            (void)refuse_value(L, above, "a table with an integer key of more than 14 digits; make it a string");
     } else {
         (void)refuse_value(L, above, "a table with a key that is neither a string nor an integer");
     }
@@ -224,6 +245,7 @@ static bool replace_table(lua_State *L, int index, const struct place *p, int de
     if (depth == JSON_DEPTH_MAX)
         return refuse_value(L, p, "nested too deeply, or contains itself") != 0;
     luaL_checkstack(L, 12, "JSON");
+    count_bytes(L, p, 2);
     if (has_list_type(L, index) && lua_rawlen(L, index) == 0) {
         lua_pushnil(L);
         if (lua_next(L, index) != 0)
@@ -263,6 +285,7 @@ static bool replace(lua_State *L, int index, const struct place *p, int depth)
     case LUA_TSTRING:
         if (!utf8_valid(string_at(L, index)))
             return refuse_value(L, p, "a string that is not UTF-8") != 0;
+        count_bytes(L, p, lua_rawlen(L, index));
         return false;
     case LUA_TTABLE:
         return replace_table(L, index, p, depth);
@@ -306,6 +329,7 @@ void json_push_encoded(lua_State *L, int index)
         (void)refuse_value(L, NULL, "nil");
         return;
     }
+    script_state_of(L)->json_bytes = 0;
     bool marked = replace(L, value, NULL, 0);
     int text = lua_gettop(L) + (marked ? 0 : 1);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &key_encode);
@@ -413,6 +437,13 @@ static int json_list(lua_State *L)
     return 1;
 }
 
+static int json_is_list(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    lua_pushboolean(L, has_list_type(L, 1));
+    return 1;
+}
+
 /* --- set-up --- */
 
 static void keep_function(lua_State *L, const char *name, const char *key)
@@ -423,11 +454,15 @@ static void keep_function(lua_State *L, const char *name, const char *key)
 
 void bind_json_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"json_encode", json_encode}, {"json_decode", json_decode}, {"list", json_list}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"json_encode", json_encode},
+                                         {"json_decode", json_decode},
+                                         {"list", json_list},
+                                         {"is_list", json_is_list},
+                                         {NULL, NULL}};
     char random[2 * MARKER_RANDOM + 1];
 
     luaL_newmetatable(L, list_type);
+    stdlib_protect_metatable(L);
     lua_pop(L, 1);
     random_hex(random, MARKER_RANDOM);
     lua_pushfstring(L, "pillar-%s-", random);

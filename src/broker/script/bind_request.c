@@ -11,10 +11,12 @@
 #include "script/core.h"
 #include "script/job.h"
 #include "script/state.h"
+#include "script/stdlib.h"
 
 static const char request_type[] = "pillar.request";
 static const char headers_type[] = "pillar.headers";
 static const char key_box;
+static const char key_current; /* of the registry: the box of the request that is being handled */
 
 struct box {
     struct exchange *ex; /* NULL once severed */
@@ -189,6 +191,8 @@ void request_push(lua_State *L, struct exchange *ex)
     lua_createtable(L, 0, 12);
     struct box *box = lua_newuserdatauv(L, sizeof *box, 0);
     box->ex = ex;
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &key_current);
     lua_rawsetp(L, -2, &key_box);
     set_str(L, "method", method_names[r->method]);
     set_str(L, "path", r->path);
@@ -201,9 +205,9 @@ void request_push(lua_State *L, struct exchange *ex)
     luaL_setmetatable(L, request_type);
 }
 
-void request_sever(lua_State *L, int index)
+void request_sever(lua_State *L)
 {
-    lua_rawgetp(L, index, &key_box);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &key_current);
     struct box *box = lua_touserdata(L, -1);
     if (box != NULL)
         box->ex = NULL;
@@ -213,11 +217,13 @@ void request_sever(lua_State *L, int index)
 void bind_request_open(lua_State *L)
 {
     luaL_newmetatable(L, headers_type);
+    stdlib_protect_metatable(L);
     lua_pushcfunction(L, headers_index);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
 
     luaL_newmetatable(L, request_type);
+    stdlib_protect_metatable(L);
     lua_newtable(L); /* the methods; lua/pillar/request.lua adds more */
     lua_pushcfunction(L, request_query_all);
     lua_setfield(L, -2, "queryAll");

@@ -6,11 +6,9 @@
 
 void core_open(lua_State *L)
 {
-    failure_open(L);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     lua_newtable(L);
-    luaL_getmetatable(L, "pillar.failure");
-    lua_setfield(L, -2, "failure");
+    failure_open(L);
     bind_json_open(L);
     bind_db_open(L);
     bind_emit_open(L);

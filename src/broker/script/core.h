@@ -37,8 +37,9 @@ bool is_null(lua_State *L, int index);
 
 /* Pushes the request that a handler gets, and the box that connects it with the exchange. */
 void request_push(lua_State *L, struct exchange *ex);
-/* Cuts that connection: what the script keeps of the request knows no more than it has asked for. */
-void request_sever(lua_State *L, int index);
+/* Cuts that connection, once the handler has ended, in whatever way: what the script keeps of the request knows no more
+ * than it has asked for. Never raises. */
+void request_sever(lua_State *L);
 
 /* Pushes the `db` that a handler gets. */
 void db_push(lua_State *L);

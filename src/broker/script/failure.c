@@ -3,6 +3,8 @@
 #include <lauxlib.h>
 #include <stdio.h>
 
+#include "script/stdlib.h"
+
 static const char metatable[] = "pillar.failure";
 
 /* For logs: what really happened. */
@@ -11,14 +13,6 @@ static int failure_to_string(lua_State *L)
     if (lua_getfield(L, 1, "detail") != LUA_TSTRING && lua_getfield(L, 1, "message") != LUA_TSTRING)
         lua_pushliteral(L, "failure");
     return 1;
-}
-
-void failure_open(lua_State *L)
-{
-    luaL_newmetatable(L, metatable);
-    lua_pushcfunction(L, failure_to_string);
-    lua_setfield(L, -2, "__tostring");
-    lua_pop(L, 1);
 }
 
 /* What the client is told. What a database says of an error names tables and columns, and stays in `detail`. */
@@ -60,7 +54,9 @@ void failure_push(lua_State *L, const struct error *e)
     const struct meaning *m = meaning_of(e->code);
     char message[ERROR_MESSAGE_MAX];
 
-    if (m->message == NULL)
+    if (strcmp(e->code, "unique") == 0 && strchr(e->field, ',') != NULL)
+        snprintf(message, sizeof message, "%s: this combination is taken already", e->field);
+    else if (m->message == NULL)
         snprintf(message, sizeof message, "%s", e->message);
     else if (strncmp(m->message, "%s", 2) == 0)
         snprintf(message, sizeof message, "%s%s", e->field[0] == '\0' ? "this" : e->field, m->message + 2);
@@ -83,15 +79,20 @@ int failure_raise(lua_State *L, const struct error *e)
     return lua_error(L);
 }
 
-/* 0 for what is no failure; may raise for want of memory. */
-static int read_status(lua_State *L, int index)
+static bool is_failure(lua_State *L, int index)
 {
     if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index))
-        return 0;
+        return false;
     luaL_getmetatable(L, metatable);
     bool same = lua_rawequal(L, -1, -2) != 0;
     lua_pop(L, 2);
-    if (!same)
+    return same;
+}
+
+/* 0 for what is no failure; may raise for want of memory. */
+static int read_status(lua_State *L, int index)
+{
+    if (!is_failure(L, index))
         return 0;
     lua_getfield(L, index, "status");
     lua_Integer status = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
@@ -148,4 +149,34 @@ void failure_respond(lua_State *L, int index, struct exchange *ex)
     response_set_error(ex, a.status, a.code, a.message, a.field);
     if (a.status == 503)
         (void)response_add_header(ex, STR("Retry-After"), STR("1"), NULL);
+}
+
+/* --- for lua/pillar/failure.lua --- */
+
+/* failure(fields): makes the table a failure. */
+static int make_failure(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    luaL_setmetatable(L, metatable);
+    return 1;
+}
+
+static int push_is_failure(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    lua_pushboolean(L, is_failure(L, 1));
+    return 1;
+}
+
+void failure_open(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"failure", make_failure}, {"is_failure", push_is_failure}, {NULL, NULL}};
+
+    luaL_setfuncs(L, functions, 0);
+    luaL_newmetatable(L, metatable);
+    stdlib_protect_metatable(L);
+    lua_pushcfunction(L, failure_to_string);
+    lua_setfield(L, -2, "__tostring");
+    lua_pop(L, 1);
 }

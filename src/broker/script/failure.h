@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/exchange.h"
 
-/* Creates the metatable; called once a state. */
+/* Creates the metatable, and adds what lua/pillar/failure.lua needs to the table on the stack's top; once a state. */
 void failure_open(lua_State *L);
 
 /* Pushes a failure made of a C error, with the status that fits its code. May raise for want of memory. */

@@ -24,9 +24,10 @@ void event_list_cut(struct event_list *list, size_t count);
 void event_list_free(struct event_list *list);
 
 struct script_limits {
-    size_t event_bytes;   /* of one event's data */
-    size_t event_targets; /* of one event */
-    size_t events;        /* of one handler */
+    size_t event_bytes;     /* of one event's data */
+    size_t event_targets;   /* of one event */
+    size_t events;          /* of one handler */
+    size_t all_event_bytes; /* of one handler: the events whole */
 };
 
 enum job_access {
@@ -43,6 +44,7 @@ struct job {
     bool in_transaction;   /* events and writes are allowed */
     bool holds_lock;       /* JOB_FREE inside db:transaction: the process's write lock is ours */
     size_t first_event;    /* of the worker's list: those before belong to other handlers of the batch */
+    size_t event_bytes;    /* emitted so far, also what was undone */
     struct str user_id;    /* who authenticate said it is; in the exchange's arena */
     struct str session_id; /* the request's; borrowed */
     uint64_t deadline_ns;

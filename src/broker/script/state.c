@@ -1,7 +1,6 @@
 #include "script/state.h"
 
 #include <lauxlib.h>
-#include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +8,11 @@
 #include "base/logger.h"
 #include "script/core.h"
 #include "script/failure.h"
+#include "script/stdlib.h"
 
 enum { INSTRUCTIONS = 1000 };
+
+static const char key_runtime;
 
 /* --- memory --- */
 
@@ -56,15 +58,24 @@ struct script_state *script_state_of(lua_State *L)
 
 static void on_count(lua_State *L, lua_Debug *where)
 {
-    struct script_state *s = script_state_of(L);
-
     (void)where;
-    if (!script_state_must_stop(s))
+    if (!script_state_must_stop(script_state_of(L)))
         return;
+    if (!lua_isyieldable(L)) {
+        (void)script_state_raise_trip(L);
+        return;
+    }
+    /* A coroutine had better be left than die of it: whoever has resumed it raises the error (see stdlib.c). */
+    lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
+    (void)lua_yield(L, 0);
+}
+
+int script_state_raise_trip(lua_State *L)
+{
     /* From here on every instruction of this coroutine ends up here, so that a pcall catches the error in vain. */
     lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
-    luaL_error(L, s->trip == TRIP_MEMORY ? "the memory limit of the script was passed"
-                                         : "the handler ran past its deadline");
+    return luaL_error(L, script_state_of(L)->trip == TRIP_MEMORY ? "the memory limit of the script was passed"
+                                                                 : "the handler ran past its deadline");
 }
 
 bool script_state_must_stop(void *state)
@@ -84,44 +95,7 @@ void script_state_arm(struct script_state *s, uint64_t deadline_ns)
     lua_sethook(s->L, on_count, LUA_MASKCOUNT, INSTRUCTIONS);
 }
 
-/* --- the standard library --- */
-
-static void keep_only(lua_State *L, const char *library, const char *const *names)
-{
-    lua_newtable(L);
-    lua_getglobal(L, library);
-    for (; *names != NULL; names++) {
-        lua_getfield(L, -1, *names);
-        lua_setfield(L, -3, *names);
-    }
-    lua_pop(L, 1);
-    /* In place, for the sake of package.loaded. */
-    lua_getglobal(L, library);
-    lua_pushnil(L);
-    while (lua_next(L, -2) != 0) {
-        lua_pop(L, 1);
-        lua_pushvalue(L, -1);
-        lua_rawget(L, -4);
-        lua_pushvalue(L, -2);
-        lua_insert(L, -2);
-        lua_rawset(L, -4);
-    }
-    lua_pop(L, 2);
-}
-
-static int no_exit(lua_State *L)
-{
-    return luaL_error(L, "os.exit is not available: a script does not end the broker");
-}
-
-static void prepend_path(lua_State *L, const char *dir)
-{
-    lua_getglobal(L, "package");
-    lua_getfield(L, -1, "path");
-    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", dir, dir, lua_tostring(L, -1));
-    lua_setfield(L, -3, "path");
-    lua_pop(L, 2);
-}
+/* --- life --- */
 
 /* All calls into Lua go through the gate, so this is a mistake of ours. */
 static int on_panic(lua_State *L)
@@ -138,21 +112,14 @@ struct setup {
 
 static int set_up(lua_State *L)
 {
-    static const char *const harmless_debug[] = {"traceback", "getinfo", NULL};
     const struct setup *setup = lua_touserdata(L, 1);
 
-    luaL_openlibs(L);
-    keep_only(L, "debug", harmless_debug);
-    lua_getglobal(L, "os");
-    lua_pushcfunction(L, no_exit);
-    lua_setfield(L, -2, "exit");
-    lua_pop(L, 1);
-    prepend_path(L, setup->library_dir);
-    prepend_path(L, setup->script_dir);
+    stdlib_open(L, setup->script_dir, setup->library_dir);
     core_open(L);
     lua_getglobal(L, "require");
     lua_pushliteral(L, "pillar.sandbox");
-    lua_call(L, 1, 0);
+    lua_call(L, 1, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &key_runtime);
     return 0;
 }
 
@@ -198,6 +165,11 @@ void script_state_free(struct script_state *s)
 
 /* --- the gate --- */
 
+void script_state_push_runtime(lua_State *L)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &key_runtime);
+}
+
 /* Runs where the error was raised, so that the traceback shows it. The value itself goes on unchanged. */
 static int on_error(lua_State *L)
 {
@@ -205,7 +177,10 @@ static int on_error(lua_State *L)
 
     if (failure_is_expected(L, 1))
         return 1;
-    const char *text = luaL_tolstring(L, 1, NULL);
+    const bool mute = lua_type(L, 1) == LUA_TTABLE && luaL_getmetafield(L, 1, "__tostring") == LUA_TNIL;
+    const char *text =
+        mute ? "error was called with a table, which says nothing here; call it with a string, or pillar.fail"
+             : luaL_tolstring(L, 1, NULL);
     luaL_traceback(L, L, text, 1);
     size_t len;
     const char *traceback = lua_tolstring(L, -1, &len);
@@ -226,5 +201,7 @@ bool script_state_call(struct script_state *s, lua_CFunction function, void *arg
     lua_pushlightuserdata(L, argument);
     int status = lua_pcall(L, 1, 0, top + 1);
     lua_remove(L, top + 1);
+    if (status == LUA_ERRMEM && s->trip == TRIP_NONE)
+        s->trip = TRIP_MEMORY; /* refused, or not to be had from the system */
     return status == LUA_OK;
 }

@@ -26,15 +26,16 @@ struct script_state {
     size_t denied;        /* the size that was last refused, while it may still be asked for again */
     uint64_t deadline_ns; /* monotonic; 0: none */
     enum script_trip trip;
+    bool spoiled;         /* holds a coroutine that no limit would reach any more: not to be used again */
     struct buf traceback; /* of the last error that was not an expected one */
     struct buf scratch;   /* for bindings that need room across a call that may raise */
     struct job *job;      /* what is being done for whom; NULL while a script is loaded */
+    size_t json_bytes;    /* of the value that is being encoded, so far */
     int instructions;     /* between two looks at the deadline */
 };
 
 /*
- * Makes a state with the standard library, less what would end the process or get around the limits (os.exit,
- * debug.sethook and most of debug, binary chunks). `script_dir` and `library_dir` are where `require` looks
+ * Makes a state with the standard library, as stdlib.h and lua/pillar/sandbox.lua leave it. `script_dir` and `library_dir` are where `require` looks
  * first. NULL with "out_of_memory" or "script".
  */
 struct script_state *script_state_create(size_t memory_limit, const char *script_dir, const char *library_dir,
@@ -47,6 +48,12 @@ struct script_state *script_state_of(lua_State *L);
 
 /* From now on code may run until deadline_ns (monotonic; 0: for ever). Clears a trip. */
 void script_state_arm(struct script_state *s, uint64_t deadline_ns);
+
+/* Raises what a limit that was passed raises. Does not return. */
+int script_state_raise_trip(lua_State *L);
+
+/* Pushes lua/pillar/runtime.lua's functions, out of a script's reach. */
+void script_state_push_runtime(lua_State *L);
 
 /* True once the deadline has passed or memory was refused. Looks at the clock. */
 bool script_state_must_stop(void *state);

@@ -10,8 +10,6 @@
 #include "script/failure.h"
 #include "script/state.h"
 
-enum { LOAD_DEADLINE_MS = 30000 };
-
 struct worker {
     const struct worker_config *config;
     const struct app *app;
@@ -21,7 +19,7 @@ struct worker {
     struct event_list events; /* drafts of the transaction under way */
     struct exchange *batch;   /* held until the commit, newest first */
     bool batch_open;
-    bool recycle; /* a handler passed the memory limit: look whether the state is still good */
+    bool recycle; /* a handler passed the memory limit, or has spoiled the state: look whether it is still good */
     struct counters counters;
 };
 
@@ -33,11 +31,13 @@ static struct script_state *load_script(const struct worker_config *config, cons
 
     if (state == NULL)
         return NULL;
-    script_state_arm(state, clock_monotonic_ns() + LOAD_DEADLINE_MS * 1000000ull);
-    struct app *loaded = app_load(state, config->script, e);
-    bool same = loaded != NULL && app_same_routes(loaded, app);
-    if (loaded != NULL && !same)
-        (void)error_set(e, "script", "%s defines other routes each time it is loaded", config->script);
+    struct app *loaded = app_load(state, config->script, config->load_deadline_ms, e);
+    const struct route *other = loaded == NULL ? NULL : app_other_route(app, loaded);
+    if (other != NULL)
+        (void)error_set(e, "script",
+                        "%.*s: the script must define the same routes each time it is loaded; %.*s %.*s differs",
+                        STR_ARG(other->source), STR_ARG(method_names[other->method]), STR_ARG(other->pattern));
+    bool same = loaded != NULL && other == NULL;
     app_free(loaded);
     if (same)
         return state;
@@ -80,7 +80,7 @@ void worker_free(struct worker *w)
     free(w);
 }
 
-/* A script that keeps so much that the limit stays near gets a fresh start, instead of failing for ever. */
+/* A script that keeps so much that the limit stays near, or a coroutine that cannot be trusted, gets a fresh start. */
 static void recycle_state(struct worker *w)
 {
     struct error e;
@@ -88,14 +88,15 @@ static void recycle_state(struct worker *w)
     w->recycle = false;
     script_state_arm(w->state, 0);
     lua_gc(w->state->L, LUA_GCCOLLECT, 0);
-    if (w->state->memory_used < w->config->memory_limit / 2)
+    if (!w->state->spoiled && w->state->memory_used < w->config->memory_limit / 2)
         return;
     struct script_state *fresh = load_script(w->config, w->app, &e);
     if (fresh == NULL) {
-        log_error("script", "the script keeps too much memory, and cannot be loaded anew: %s", e.message);
+        log_error("script", "the script cannot be loaded anew: %s", e.message);
         return;
     }
-    log_warn("script", "the script kept too much memory in its globals; they start anew");
+    log_warn("script", "%s; the script's globals start anew",
+             w->state->spoiled ? "a coroutine was ended at its deadline" : "the script kept too much memory");
     script_state_free(w->state);
     w->state = fresh;
     if (w->db != NULL)
@@ -120,6 +121,11 @@ size_t worker_event_count(const struct worker *w)
 bool worker_add_event(struct worker *w, struct event *ev)
 {
     return event_list_add(&w->events, ev);
+}
+
+void worker_cut_events(struct job *job, size_t count)
+{
+    event_list_cut(&job->worker->events, count > job->first_event ? count : job->first_event);
 }
 
 /* --- one handler --- */
@@ -184,8 +190,7 @@ static int run_in_lua(lua_State *L)
     bool writes = job->in_transaction;
     bool stream = ex->kind == EXCHANGE_STREAM;
 
-    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    lua_getfield(L, -1, "pillar.runtime");
+    script_state_push_runtime(L);
     int runtime = lua_gettop(L);
     request_push(L, ex);
     int request = lua_gettop(L);
@@ -198,19 +203,21 @@ static int run_in_lua(lua_State *L)
         take_answer(L, ex, call_runtime(L, "handle", runtime, request, ex->route));
     else
         take_answer(L, ex, answer);
-    request_sever(L, request);
     return 0;
 }
 
 static void log_failure(const struct worker *w, const struct exchange *ex)
 {
     const struct request *r = &ex->request;
+    struct str text = buf_str(&w->state->traceback);
 
-    if (w->state->traceback.len == 0)
+    if (text.len == 0 && w->state->trip == TRIP_MEMORY) /* Lua has no traceback where memory ran out */
+        text = STR("the memory limit of the script was passed (--script-memory)");
+    if (text.len == 0)
         return;
-    log_error("script", "%.*s %.*s %.*s (user %.*s): %.*s", STR_ARG(r->id), STR_ARG(method_names[r->method]),
-              STR_ARG(r->path), STR_ARG(ex->user_id.len == 0 ? STR("-") : ex->user_id),
-              STR_ARG(buf_str(&w->state->traceback)));
+    struct str source = ex->kind == EXCHANGE_ROUTE ? w->app->routes[ex->route].source : STR("stream");
+    log_error("script", "%.*s %.*s %.*s (%.*s, user %.*s): %.*s", STR_ARG(r->id), STR_ARG(method_names[r->method]),
+              STR_ARG(r->path), STR_ARG(source), STR_ARG(ex->user_id.len == 0 ? STR("-") : ex->user_id), STR_ARG(text));
 }
 
 static void set_overload_error(struct exchange *ex, const char *code, const char *message)
@@ -237,13 +244,21 @@ static void tell_developer(const struct worker *w, struct exchange *ex)
 static void respond_to_trip(struct worker *w, struct exchange *ex)
 {
     if (w->state->trip == TRIP_DEADLINE) {
-        counter_add(&w->counters, COUNT_HANDLER_DEADLINES, 1);
         set_overload_error(ex, "deadline_exceeded", "the handler did not finish in time");
     } else {
-        counter_add(&w->counters, COUNT_HANDLER_MEMORY, 1);
         w->recycle = true;
         set_overload_error(ex, "memory_exceeded", "the handler needed more memory than it may have");
     }
+}
+
+static void count_outcome(struct worker *w, const struct exchange *ex, bool returned)
+{
+    if (w->state->trip == TRIP_DEADLINE || atomic_load(&ex->state) == EXCHANGE_EXPIRED)
+        counter_add(&w->counters, COUNT_HANDLER_DEADLINES, 1);
+    else if (w->state->trip == TRIP_MEMORY)
+        counter_add(&w->counters, COUNT_HANDLER_MEMORY, 1);
+    else if (!returned && w->state->traceback.len > 0)
+        counter_add(&w->counters, COUNT_HANDLER_ERRORS, 1);
 }
 
 /* Runs the handler of job->ex. Whatever happens, the exchange has a response afterwards. */
@@ -256,13 +271,12 @@ static void run_handler(struct worker *w, struct job *job)
     state->job = job;
     script_state_arm(state, job->deadline_ns);
     bool returned = script_state_call(state, run_in_lua, job);
-    if (!returned && state->trip == TRIP_NONE) {
+    request_sever(state->L);
+    if (!returned && state->trip == TRIP_NONE)
         failure_respond(state->L, -1, ex);
-        if (state->traceback.len > 0)
-            counter_add(&w->counters, COUNT_HANDLER_ERRORS, 1);
-    }
     if (!returned)
         lua_pop(state->L, 1);
+    count_outcome(w, ex, returned);
     state->job = NULL;
     if (ex->response.body.failed)
         set_overload_error(ex, "out_of_memory", "the server is short of memory");
@@ -271,9 +285,10 @@ static void run_handler(struct worker *w, struct job *job)
     if (!returned) {
         log_failure(w, ex);
         tell_developer(w, ex);
-        if (w->db != NULL)
-            db_finish_all(w->db);
     }
+    if (w->db != NULL)
+        db_finish_all(w->db);
+    w->recycle = w->recycle || state->spoiled;
 }
 
 static struct job make_job(struct worker *w, struct exchange *ex, enum job_access access)
@@ -367,6 +382,10 @@ bool worker_commit(struct job *job, struct error *e)
         worker_rollback(job);
         return error_set(e, "deadline", "the handler ran past its deadline");
     }
+    if (w->db != NULL && db_depth(w->db) > 0) {
+        worker_rollback(job);
+        return error_set(e, "sql", "a db:try or db:transaction inside did not end: a coroutine that was left?");
+    }
     bool ok =
         journal_prepare(w->journal, w->db, w->events.at, w->events.count, e) && (w->db == NULL || db_commit(w->db, e));
     if (ok) {
@@ -424,8 +443,7 @@ static void undo(struct worker *w, const struct job *job)
     event_list_cut(&w->events, job->first_event);
     if (w->db == NULL)
         return;
-    db_finish_all(w->db);
-    if (db_rollback_to(w->db, &e))
+    if (db_rollback_to(w->db, 0, &e))
         return;
     /* SQLite may have rolled the whole transaction back by itself (disk full, I/O error): then nobody's part stands. */
     log_error("db", "cannot roll a handler back: %s", e.message);
@@ -436,7 +454,15 @@ static bool keep(struct worker *w, struct exchange *ex)
 {
     struct error e;
 
-    if (w->db == NULL || db_release(w->db, &e))
+    if (w->db == NULL)
+        return true;
+    if (db_depth(w->db) > 1) {
+        log_error("script", "%.*s: a db:try or db:transaction did not end: a coroutine that was left?",
+                  STR_ARG(ex->request.id));
+        response_set_error(ex, 500, "internal", "the server made a mistake", "");
+        return false;
+    }
+    if (db_release(w->db, &e))
         return true;
     log_warn("db", "%.*s: %s", STR_ARG(ex->request.id), e.message);
     response_set_error(ex, 409, e.code, "it refers to something that does not exist, or is still referred to", "");

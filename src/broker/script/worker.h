@@ -22,6 +22,7 @@ struct worker_config {
     const char *database; /* NULL: none */
     size_t memory_limit;
     uint64_t deadline_ms;
+    uint64_t load_deadline_ms;
     bool dev; /* error answers tell what went wrong */
     struct script_limits limits;
 };
@@ -57,6 +58,8 @@ struct db *worker_db(struct worker *w);
 size_t worker_event_count(const struct worker *w);
 /* Takes the reference over, unless it returns false for want of memory. */
 bool worker_add_event(struct worker *w, struct event *ev);
+/* Drops what the job has emitted behind the first `count` events of the worker. */
+void worker_cut_events(struct job *job, size_t count);
 
 /* db:transaction in a route with transaction = false: the write lock, then BEGIN. */
 bool worker_begin(struct job *job, struct error *e);

@@ -111,6 +111,31 @@ local runaways = {
       end)
     end
   end,
+  xpcall = function()
+    xpcall(loop, loop)
+  end,
+  wrapped_close = function()
+    coroutine.wrap(function()
+      local _ <close> = setmetatable({}, { __close = loop })
+      loop()
+    end)()
+  end,
+  closed = function()
+    local thread = coroutine.create(function()
+      local _ <close> = setmetatable({}, { __close = loop })
+      table.sort({ 1, 2, 3 }, loop)
+    end)
+    pcall(coroutine.resume, thread)
+    coroutine.close(thread)
+  end,
+  try = function(db)
+    db:try(loop)
+  end,
+  transaction = function(db)
+    pcall(db.transaction, db, function()
+      pcall(db.transaction, db, loop)
+    end)
+  end,
   allocate = function()
     local kept = {}
     while true do
@@ -132,6 +157,9 @@ local runaways = {
   sql = function(db)
     return db:value([[
       WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c]])
+  end,
+  stuck = function()
+    table.move({}, 1, math.maxinteger - 1, 2)
   end,
   sleep = function()
     os.execute("sleep 5")

@@ -3,7 +3,10 @@ local pillar = require "pillar"
 local app = pillar.app()
 
 app:migrate {
-  "CREATE TABLE items (id TEXT PRIMARY KEY, title TEXT NOT NULL, done BOOLEAN NOT NULL DEFAULT FALSE)",
+  [[CREATE TABLE items (
+      id TEXT PRIMARY KEY,
+      title TEXT NOT NULL CHECK (trim(title) <> ''),
+      done BOOLEAN NOT NULL DEFAULT FALSE CHECK (done IN (FALSE, TRUE)))]],
 }
 
 -- Who is asking? Here the name in ?user= or in a header is believed; examples/pillar signs people in.

@@ -95,7 +95,8 @@ PILLAR_API void pillar_broker_drain(pillar_broker *broker);
 /* Not 0 once a drain has nothing left to wait for, or has lasted as long as the option drain-timeout says. */
 PILLAR_API int pillar_broker_drained(const pillar_broker *broker);
 
-/* Stops what still runs, and releases everything. Accepts NULL. */
+/* Stops what still runs, and releases everything. Waits for handlers under way: one that is stuck inside of C code keeps it
+ * waiting for as long. Accepts NULL. */
 PILLAR_API void pillar_broker_destroy(pillar_broker *broker);
 
 /* --- events from C --- */
@@ -124,8 +125,8 @@ PILLAR_API int pillar_broker_emit(pillar_broker *broker, const pillar_event *eve
 /* --- looking at a script without running it --- */
 
 /*
- * Loads a script and prints what it defines, line by line. Opens no database and no socket. Returns 0, or -1
- * with the mistake that keeps it from running.
+ * Loads a script, tries its migrations on an empty database in memory, and prints what it defines, line by line. Opens no
+ * other database and no socket. Returns 0, or -1 with the mistake that keeps it from running.
  */
 PILLAR_API int pillar_check(const char *script, const pillar_options *options,
                             void (*print)(void *context, const char *line), void *context, pillar_error *error);

@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "db/db.h"
 #include "db/sqlite_error.h"
+#include "db/sqlite_policy.h"
 
 enum {
     STATEMENTS_MAX = 256,     /* kept, a connection, besides those that run */
@@ -64,25 +65,6 @@ static bool fail(struct db *db, struct error *e)
     return stopped ? error_set(e, "deadline", "%s", sqlite3_errmsg(db->handle)) : sqlite_error(db->handle, e);
 }
 
-/* --- what scripts may not do --- */
-
-static bool is_ours(const char *table)
-{
-    return table != NULL && strncasecmp(table, "pillar_", 7) == 0;
-}
-
-/* Pragmas that only tell something about the schema. */
-static bool is_harmless_pragma(const char *name)
-{
-    static const char *const harmless[] = {"table_info", "table_xinfo", "table_list",       "index_list",
-                                           "index_info", "index_xinfo", "foreign_key_list", "foreign_key_check"};
-
-    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
-        if (strcasecmp(name, harmless[i]) == 0)
-            return true;
-    return false;
-}
-
 static int authorize(void *context, int action, const char *first, const char *second, const char *database,
                      const char *trigger)
 {
@@ -90,27 +72,7 @@ static int authorize(void *context, int action, const char *first, const char *s
 
     (void)database;
     (void)trigger;
-    if (db->internal)
-        return SQLITE_OK;
-    switch (action) {
-    case SQLITE_TRANSACTION:
-    case SQLITE_SAVEPOINT:
-    case SQLITE_ATTACH:
-    case SQLITE_DETACH:
-        return SQLITE_DENY;
-    case SQLITE_PRAGMA:
-        return is_harmless_pragma(first) ? SQLITE_OK : SQLITE_DENY;
-    case SQLITE_FUNCTION:
-        return strcasecmp(second, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
-    case SQLITE_READ:
-    case SQLITE_SELECT:
-    case SQLITE_RECURSIVE:
-        return SQLITE_OK;
-    case SQLITE_UPDATE: /* `second` is a column */
-        return is_ours(first) ? SQLITE_DENY : SQLITE_OK;
-    default: /* what is made, changed or dropped, or the table it belongs to, is named by one of the two */
-        return is_ours(first) || is_ours(second) ? SQLITE_DENY : SQLITE_OK;
-    }
+    return db->internal || sqlite_permits(action, first, second) ? SQLITE_OK : SQLITE_DENY;
 }
 
 /* --- waiting --- */

@@ -1,0 +1,46 @@
+#include "db/sqlite_policy.h"
+
+#include <sqlite3.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+static bool is_ours(const char *table)
+{
+    return table != NULL && strncasecmp(table, "pillar_", 7) == 0;
+}
+
+/* Pragmas that only tell something about the schema. */
+static bool is_harmless_pragma(const char *name)
+{
+    static const char *const harmless[] = {"table_info", "table_xinfo", "table_list",       "index_list",
+                                           "index_info", "index_xinfo", "foreign_key_list", "foreign_key_check"};
+
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+        if (strcasecmp(name, harmless[i]) == 0)
+            return true;
+    return false;
+}
+
+bool sqlite_permits(int action, const char *first, const char *second)
+{
+    switch (action) {
+    case SQLITE_TRANSACTION:
+    case SQLITE_SAVEPOINT:
+    case SQLITE_ATTACH:
+    case SQLITE_DETACH:
+        return false;
+    case SQLITE_PRAGMA:
+        return is_harmless_pragma(first);
+    case SQLITE_FUNCTION:
+        return strcasecmp(second, "load_extension") != 0;
+    case SQLITE_READ:
+    case SQLITE_SELECT:
+    case SQLITE_RECURSIVE:
+        return true;
+    case SQLITE_UPDATE: /* `second` is a column */
+        return !is_ours(first);
+    default: /* what is made, changed or dropped, or the table it belongs to, is named by one of the two */
+        return !is_ours(first) && !is_ours(second);
+    }
+}

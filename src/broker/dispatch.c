@@ -1,6 +1,5 @@
 /*
- * Where a request goes: to one of the broker's own endpoints, to the script's queue, or to a file. Runs on
- * the loops.
+ * Where a request goes: to one of the broker's own endpoints, to the script's queue, or to a file. Runs on the loops.
  */
 #include <stdlib.h>
 

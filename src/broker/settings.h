@@ -1,6 +1,5 @@
 /*
- * settings.h - every setting of a broker: its name, default, range and help in one table, and the parsed
- * values.
+ * settings.h - every setting of a broker: its name, default, range and help in one table, and the parsed values.
  */
 #ifndef PILLAR_SETTINGS_H
 #define PILLAR_SETTINGS_H

@@ -31,15 +31,7 @@ app:post("/wait", function(req) return wait_for(req.query.file) end)
 return app
 ]]
 
-local head = raw.head
-
-local function get(target, ...)
-  return head("GET " .. target .. " HTTP/1.1", "Host: test", ...)
-end
-
-local function post(target, body, ...)
-  return head("POST " .. target .. " HTTP/1.1", "Host: test", "Content-Length: " .. #body, ...) .. body
-end
+local head, get, post = raw.head, raw.get, raw.post
 
 local chunked = head("POST /body HTTP/1.1", "Host: test", "Transfer-Encoding: chunked")
 

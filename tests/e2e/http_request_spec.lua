@@ -30,11 +30,7 @@ end)
 return app
 ]]
 
-local head = raw.head
-
-local function get(target, ...)
-  return head("GET " .. target .. " HTTP/1.1", "Host: test", ...)
-end
+local head, get = raw.head, raw.get
 
 describe("a request", function()
   local broker

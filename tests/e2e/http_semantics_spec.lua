@@ -30,15 +30,7 @@ app:get("/host", function(req) return { host = req.headers.host, path = req.path
 return app
 ]]
 
-local head = raw.head
-
-local function get(path, ...)
-  return head("GET " .. path .. " HTTP/1.1", "Host: test", ...)
-end
-
-local function post(path, body, ...)
-  return head("POST " .. path .. " HTTP/1.1", "Host: test", "Content-Length: " .. #body, ...) .. body
-end
+local head, get, post = raw.head, raw.get, raw.post
 
 local function bodies(responses)
   local list = {}

@@ -1,8 +1,7 @@
 /*
  * error.h - how a failure is handed to the caller: one sentence for a human, and for machines a code.
  *
- * Functions that can fail for a reason worth telling take a `struct error *`, return false or NULL, and fill
- * it.
+ * Functions that can fail for a reason worth telling take a `struct error *`, return false or NULL, and fill it.
  */
 #ifndef PILLAR_BASE_ERROR_H
 #define PILLAR_BASE_ERROR_H

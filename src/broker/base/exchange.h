@@ -114,8 +114,7 @@ bool response_add_header(struct exchange *ex, struct str name, struct str value,
 void response_clear(struct exchange *ex);
 
 /*
- * Makes the response the error answer of the wire contract: {"error":{"code","message","field"}}. `field` may
- * be empty.
+ * Makes the response the error answer of the wire contract: {"error":{"code","message","field"}}. `field` may be empty.
  */
 void response_set_error(struct exchange *ex, int status, const char *code, const char *message, const char *field);
 

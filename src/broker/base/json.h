@@ -15,13 +15,11 @@ enum { JSON_DEPTH_MAX = 100 };
 
 /*
  * Checks that `text` is one JSON value: RFC 8259 grammar, valid UTF-8, no lone surrogates, at most
- * JSON_DEPTH_MAX nested lists and objects. Failure: false, code "invalid_json", a message with the byte
- * offset.
+ * JSON_DEPTH_MAX nested lists and objects. Failure: false, code "invalid_json", a message with the byte offset.
  *
  * With a `marker` (a word without quotes and backslashes that the text's author cannot know), writes to
  * `rewritten` the text in which each empty list stands as "<marker>[]", and each integer of more than 15
- * digits that fits into 64 bits as "<marker><digits>". `rewritten` stays empty when there is nothing to
- * rewrite.
+ * digits that fits into 64 bits as "<marker><digits>". `rewritten` stays empty when there is nothing to rewrite.
  */
 bool json_scan(struct str text, struct str marker, struct buf *rewritten, struct error *e);
 

@@ -1,8 +1,7 @@
 /*
  * map.h - a hash map of pointers: open addressing, linear probing, 16 bytes a slot.
  *
- * The map stores the values' pointers and hashes, not their keys: the values carry those. It never owns a
- * value.
+ * The map stores the values' pointers and hashes, not their keys: the values carry those. It never owns a value.
  */
 #ifndef PILLAR_BASE_MAP_H
 #define PILLAR_BASE_MAP_H

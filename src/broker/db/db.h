@@ -66,8 +66,7 @@ void db_rollback(struct db *db);
 bool db_savepoint(struct db *db, struct error *e);
 /*
  * Keeps what was done since the savepoint. The outermost one is refused with "foreign_key", and stays, while
- * a deferred foreign key is broken: the commit would fail, and with it everybody else's part of the
- * transaction.
+ * a deferred foreign key is broken: the commit would fail, and with it everybody else's part of the transaction.
  */
 bool db_release(struct db *db, struct error *e);
 /* Undoes what was done since there were `depth` savepoints open; those opened since are gone. */

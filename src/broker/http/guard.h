@@ -1,11 +1,9 @@
 /*
- * guard.h - what stands between the wire and http-parser, which is lenient where leniency is how requests are
- * smuggled.
+ * guard.h - what stands between the wire and http-parser, which is lenient where leniency is how requests are smuggled.
  *
  * Everything that is received passes the guard first, byte for byte: a head as one block, a chunked body as
  * it comes. The guard follows RFC 9112 (HTTP/1.1) and RFC 9110 and is stricter wherever a recipient may be:
- * no bare LF, no folded headers, no coding but one exact `chunked`, no second Content-Length, even an equal
- * one.
+ * no bare LF, no folded headers, no coding but one exact `chunked`, no second Content-Length, even an equal one.
  */
 #ifndef PILLAR_HTTP_GUARD_H
 #define PILLAR_HTTP_GUARD_H
@@ -42,8 +40,7 @@ struct head_scan {
 /*
  * Looks for the end of the head in `data`, which holds all that came of it so far; `scan` says how far the
  * last look got. HEAD_COMPLETE: *len is the head's length, its empty line included. HEAD_REFUSED: *why is
- * set; a bare LF or CR, a control character, a request line or head over its limit is refused as soon as it
- * is seen.
+ * set; a bare LF or CR, a control character, a request line or head over its limit is refused as soon as it is seen.
  */
 enum head_progress guard_find_head(struct str data, struct head_scan *scan, const struct guard_limits *limits,
                                    size_t *len, struct refusal *why);

@@ -1,6 +1,5 @@
 /*
- * h1.h - an HTTP/1.1 connection (RFC 9112), the middle of http's three layers: over a transport, under
- * streams.
+ * h1.h - an HTTP/1.1 connection (RFC 9112), the middle of http's three layers: over a transport, under streams.
  *
  * Requests of one connection are handled one at a time, so pipelined ones are answered in order. A connection
  * that becomes a stream gives back everything that it needed as a request.

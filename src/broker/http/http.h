@@ -45,8 +45,7 @@ struct http_handler {
 
 /*
  * Binds the address. Failure: NULL with "listen" and a message that names the address and the reason, or
- * "out_of_memory". `position` is the journal's; `bus` outlives the server. config->host is used during the
- * call only.
+ * "out_of_memory". `position` is the journal's; `bus` outlives the server. config->host is used during the call only.
  */
 struct http_server *http_server_create(const struct http_config *config, struct bus *bus, uint64_t position,
                                        const struct http_handler *handler, struct error *e);
@@ -89,8 +88,7 @@ void http_refuse_stream(struct exchange *ex, const char *reason);
 
 /*
  * Serves the file `path` (without leading slash) below the directory `root`, an open descriptor that outlives
- * the server. `fallback`, if not NULL, is served where there is no such file. Answers 404, 304, 206, 416 as
- * it fits.
+ * the server. `fallback`, if not NULL, is served where there is no such file. Answers 404, 304, 206, 416 as it fits.
  */
 struct static_mount;
 void http_respond_file(struct exchange *ex, const struct static_mount *mount, struct str path);

@@ -1,6 +1,5 @@
 /*
- * io_loop.h - one I/O loop: a libuv loop on a thread of its own, with its connections, its streams and its
- * inbox.
+ * io_loop.h - one I/O loop: a libuv loop on a thread of its own, with its connections, its streams and its inbox.
  *
  * Private to http/. Everything here belongs to the loop's thread, but for the inbox and the counters.
  */

@@ -17,8 +17,7 @@ struct sink;
 struct sink_ops {
     /*
      * Takes frames in order and returns how many it took; a frame that was taken reaches the client whole or
-     * the connection breaks. *full: it takes no more until it calls stream_writable. Never calls back into
-     * the stream.
+     * the connection breaks. *full: it takes no more until it calls stream_writable. Never calls back into the stream.
      */
     size_t (*send)(struct sink *sink, const struct frame *frames, size_t count, bool *full);
 

@@ -1,6 +1,5 @@
 /*
- * core.h - the C side of the script library, the module "pillar.core". lua/pillar/ builds on it; scripts do
- * not use it.
+ * core.h - the C side of the script library, the module "pillar.core". lua/pillar/ builds on it; scripts do not use it.
  *
  * One file for each part; each adds its functions to the table on the stack's top.
  */

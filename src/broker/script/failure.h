@@ -3,8 +3,7 @@
  *
  * A failure is a table { status, code, message, field, detail } with the metatable "pillar.failure".
  * pillar.fail raises one for the client's mistakes; the database binding raises one for SQL errors. One with
- * a status below 500 is expected: it is answered, not logged. `message` is for the client, `detail` for the
- * log.
+ * a status below 500 is expected: it is answered, not logged. `message` is for the client, `detail` for the log.
  */
 #ifndef PILLAR_SCRIPT_FAILURE_H
 #define PILLAR_SCRIPT_FAILURE_H

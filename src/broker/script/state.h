@@ -1,6 +1,5 @@
 /*
- * state.h - a lua_State with limits: memory, running time, and what of the standard library a server can
- * bear.
+ * state.h - a lua_State with limits: memory, running time, and what of the standard library a server can bear.
  *
  * One thread owns a state. A limit that is passed raises a Lua error that no pcall can swallow: from then on
  * every instruction raises it again, until the call gate has been left.

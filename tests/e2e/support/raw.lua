@@ -124,6 +124,16 @@ function raw.head(...)
   return table.concat({ ... }, "\r\n") .. "\r\n\r\n"
 end
 
+--- A GET of a target, with more fields if need be.
+function raw.get(target, ...)
+  return raw.head("GET " .. target .. " HTTP/1.1", "Host: test", ...)
+end
+
+--- A POST of a body to a target, with more fields if need be.
+function raw.post(target, body, ...)
+  return raw.head("POST " .. target .. " HTTP/1.1", "Host: test", "Content-Length: " .. #body, ...) .. body
+end
+
 --- `text` as a chunked body, in chunks whose sizes `next_size()` says.
 function raw.chunked(text, next_size)
   local parts, at = {}, 1

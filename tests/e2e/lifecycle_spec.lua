@@ -49,9 +49,11 @@ describe("SIGTERM", function()
 
   it("is not held up by requests that are on their way", function()
     local head, body = broker:socket(), broker:socket()
-    head:send("GET /heal")
-    body:send("POST /json HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab")
-    broker:request("GET", "/healthz")
+    -- An answer to what came before tells that the broker has read this far: the loops do not wait for one another.
+    head:send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /heal")
+    head:wait_for("HTTP/1.1 200")
+    body:send("POST /json HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nab")
+    body:wait_for("HTTP/1.1 100")
     broker:signal("sigterm")
     for _, socket in ipairs { head, body } do
       socket:wait_for("HTTP/1.1 503")

@@ -2,7 +2,6 @@
 #include "pillar/pillar.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +12,6 @@
 #include "base/clock.h"
 #include "base/logger.h"
 #include "broker_private.h"
-#include "script/state.h"
 
 /* For the listeners, the database, the loops themselves and what a script may open. */
 static const size_t DESCRIPTORS_RESERVED = 64;
@@ -94,109 +92,7 @@ static bool find_script(struct pillar_broker *b, const char *script, struct erro
     return b->library_dir != NULL;
 }
 
-static bool apply_settings(struct pillar_broker *b, struct error *e)
-{
-    struct error why = {.code = "internal"};
-
-    for (size_t i = 0; i < b->app->settings.count; i++) {
-        const struct pair *p = &b->app->settings.at[i];
-        if (!options_set(b->options, SOURCE_SCRIPT, p->name.ptr, p->value.ptr, &why)) {
-            (void)error_set(e, "invalid_option", "%s: pillar.app: %s", b->script, why.message);
-            return false;
-        }
-    }
-    return options_check(b->options, e);
-}
-
-static bool is_reserved(const struct pillar_broker *b, struct str pattern)
-{
-    const struct settings *s = &b->options->values;
-
-    return str_eq(pattern, str_of(s->events_path)) || str_eq(pattern, STR("/healthz")) ||
-           str_eq(pattern, STR("/readyz")) || str_eq(pattern, STR("/metrics"));
-}
-
-static bool check_routes(const struct pillar_broker *b, struct error *e)
-{
-    for (size_t i = 0; i < b->app->route_count; i++) {
-        const struct route *r = &b->app->routes[i];
-        if (is_reserved(b, r->pattern))
-            return error_set(e, "script", "%.*s: the broker itself answers %.*s; choose another path",
-                             STR_ARG(r->source), STR_ARG(r->pattern));
-    }
-    return true;
-}
-
-/*
- * The first load tells what the app is. It also loads lua-cjson, whose one global is so written before there
- * are threads.
- */
-static bool load_app(struct pillar_broker *b, struct error *e)
-{
-    struct script_state *state =
-        script_state_create((size_t)b->options->values.script_memory, b->script_dir, b->library_dir, e);
-
-    if (state == NULL)
-        return false;
-    b->app = app_load(state, b->script, b->options->values.load_deadline, e);
-    script_state_free(state);
-    return b->app != NULL && apply_settings(b, e) && check_routes(b, e);
-}
-
-/* --- putting together: the database, the workers, the server --- */
-
-static const char *database_of(const struct pillar_broker *b)
-{
-    const char *url = b->options->values.database;
-
-    return strcmp(url, "none") == 0 ? NULL : url;
-}
-
-static bool apply_migrations(struct pillar_broker *b, struct error *e)
-{
-    const char *url = database_of(b);
-    size_t applied;
-
-    if (url == NULL && b->app->migration_count > 0)
-        return error_set(e, "database", "%s has migrations, and --database none leaves it without a database",
-                         b->script);
-    if (url == NULL)
-        return true;
-    struct db *db = db_open(url, e);
-    if (db == NULL)
-        return false;
-    bool ok = migrate(db, b->app->migrations, b->app->migration_count, &applied, e);
-    db_close(db);
-    if (ok && applied > 0)
-        log_info("db", "%zu migration step%s applied to %s", applied, applied == 1 ? "" : "s", url);
-    return ok;
-}
-
-static bool make_pool(struct pillar_broker *b, struct error *e)
-{
-    const struct settings *s = &b->options->values;
-    struct pool_config config = {
-        .worker = {.script = b->script,
-                   .script_dir = b->script_dir,
-                   .library_dir = b->library_dir,
-                   .database = database_of(b),
-                   .memory_limit = (size_t)s->script_memory,
-                   .deadline_ms = s->handler_deadline,
-                   .load_deadline_ms = s->load_deadline,
-                   .dev = s->dev != 0,
-                   .limits = {.event_bytes = (size_t)s->max_event_bytes,
-                              .event_targets = (size_t)s->max_event_targets,
-                              .events = (size_t)s->max_events,
-                              .all_event_bytes = (size_t)s->max_events_bytes}},
-        .readers = (unsigned)s->workers,
-        .queue_max = (size_t)s->queue_size,
-        .batch_max = (size_t)s->batch_size,
-        .batch_ms = s->batch_time,
-    };
-
-    b->pool = pool_create(&config, b->app, b->journal, e);
-    return b->pool != NULL;
-}
+/* --- putting together: the server --- */
 
 /* Descriptors are what a connection costs first; the process may raise its own limit to the hard one. */
 static size_t usable_connections(size_t wanted)
@@ -254,7 +150,7 @@ static struct http_config http_settings(const struct pillar_broker *b, const cha
 
 static bool make_server(struct pillar_broker *b, struct error *e)
 {
-    struct http_handler handler = {b, dispatch_request, dispatch_complete};
+    struct http_handler handler = {b, dispatch_request, dispatch_complete, dispatch_release};
     char host[256];
     uint16_t port;
 
@@ -263,26 +159,6 @@ static bool make_server(struct pillar_broker *b, struct error *e)
     struct http_config config = http_settings(b, host, port);
     b->server = http_server_create(&config, b->bus, journal_position(b->journal), &handler, e);
     return b->server != NULL;
-}
-
-static bool open_mounts(struct pillar_broker *b, struct error *e)
-{
-    size_t count = b->app->mount_count;
-
-    b->mounts = calloc(count + 1, sizeof *b->mounts);
-    if (b->mounts == NULL)
-        return error_no_memory(e);
-    for (size_t i = 0; i < count; i++)
-        b->mounts[i].root = -1;
-    for (size_t i = 0; i < count; i++) {
-        const struct mount *m = &b->app->mounts[i];
-        b->mounts[i].fallback = m->fallback.len == 0 ? NULL : m->fallback.ptr;
-        b->mounts[i].root = open(m->dir.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (b->mounts[i].root < 0)
-            return error_set(e, "script", "%s: app:static: cannot open the directory %s: %s", b->script, m->dir.ptr,
-                             strerror(errno));
-    }
-    return true;
 }
 
 static bool write_summary(struct pillar_broker *b, struct error *e)
@@ -296,8 +172,9 @@ static bool write_summary(struct pillar_broker *b, struct error *e)
     (void)settings_parse_listen(s->listen, host, sizeof host, &ignored, NULL);
     bool bracket = strchr(host, ':') != NULL;
     buf_printf(&text, "listening on http://%s%s%s:%u, script %s, %zu routes, database %s", bracket ? "[" : "", host,
-               bracket ? "]" : "", http_server_port(b->server), b->script, b->app->route_count - 1, s->database);
-    if (b->app->anonymous)
+               bracket ? "]" : "", http_server_port(b->server), b->script, b->program->app->route_count - 1,
+               s->database);
+    if (b->program->app->anonymous)
         buf_printf(&text, "; nobody has to sign in (app:anonymous)");
     buf_append_char(&text, '\0');
     if (text.failed) {
@@ -308,9 +185,35 @@ static bool write_summary(struct pillar_broker *b, struct error *e)
     return true;
 }
 
+static bool apply_settings(struct pillar_broker *b, struct error *e)
+{
+    const struct pairs *settings = &b->program->app->settings;
+    struct error why = {.code = "internal"};
+
+    for (size_t i = 0; i < settings->count; i++) {
+        const struct pair *p = &settings->at[i];
+        if (!options_set(b->options, SOURCE_SCRIPT, p->name.ptr, p->value.ptr, &why)) {
+            (void)error_set(e, "invalid_option", "%s: pillar.app: %s", b->script, why.message);
+            return false;
+        }
+    }
+    return options_check(b->options, e);
+}
+
 bool broker_load(struct pillar_broker *b, const char *script, struct error *e)
 {
-    return find_script(b, script, e) && load_app(b, e) && open_mounts(b, e);
+    if (!find_script(b, script, e))
+        return false;
+    b->program = program_load(b, e);
+    return b->program != NULL && apply_settings(b, e) && program_check(b, b->program, e);
+}
+
+struct program *broker_program(struct pillar_broker *b)
+{
+    pthread_mutex_lock(&b->program_lock);
+    struct program *p = program_ref(b->program);
+    pthread_mutex_unlock(&b->program_lock);
+    return p;
 }
 
 static bool assemble(struct pillar_broker *b, const char *script, struct error *e)
@@ -322,7 +225,7 @@ static bool assemble(struct pillar_broker *b, const char *script, struct error *
     if (b->journal == NULL)
         return error_no_memory(e);
     /* The address before the database: a broker that is started twice by mistake changes nothing. */
-    return make_server(b, e) && apply_migrations(b, e) && make_pool(b, e) && write_summary(b, e);
+    return make_server(b, e) && program_prepare(b, b->program, e) && write_summary(b, e);
 }
 
 static void set_log_level(const char *name)
@@ -338,8 +241,10 @@ struct pillar_broker *broker_new(const struct pillar_options *options, struct er
 {
     struct pillar_broker *b = calloc(1, sizeof *b);
 
-    if (b != NULL)
+    if (b != NULL) {
+        pthread_mutex_init(&b->program_lock, NULL); /* with default attributes it has nothing to fail at */
         b->options = options_copy(options);
+    }
     if (b != NULL && b->options != NULL)
         return b;
     free(b);
@@ -370,7 +275,7 @@ int pillar_broker_start(struct pillar_broker *b, pillar_error *error)
     struct error e = {.code = "internal"};
 
     b->started = true;
-    if (pool_start(b->pool, &e) && http_server_start(b->server, &e))
+    if (pool_start(b->program->pool, &e) && http_server_start(b->server, &e))
         return 0;
     return api_report(error, &e);
 }
@@ -408,22 +313,18 @@ void pillar_broker_destroy(struct pillar_broker *b)
         return;
     if (b->started) {
         pillar_broker_drain(b);
-        pool_stop(b->pool);
+        pool_stop(b->program->pool);
         http_server_stop(b->server);
     }
     http_server_free(b->server);
-    pool_free(b->pool);
+    program_unref(b->program);
     journal_free(b->journal);
     bus_free(b->bus);
-    for (size_t i = 0; b->mounts != NULL && i < b->app->mount_count; i++)
-        if (b->mounts[i].root >= 0)
-            close(b->mounts[i].root);
-    free(b->mounts);
-    app_free(b->app);
     free(b->summary);
     free(b->library_dir);
     free(b->script_dir);
     free(b->script);
     pillar_options_free(b->options);
+    pthread_mutex_destroy(&b->program_lock);
     free(b);
 }

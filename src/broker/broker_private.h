@@ -4,10 +4,11 @@
 #ifndef PILLAR_BROKER_PRIVATE_H
 #define PILLAR_BROKER_PRIVATE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "http/http.h"
-#include "script/pool.h"
+#include "program.h"
 #include "settings.h"
 
 /*
@@ -20,12 +21,11 @@ struct pillar_broker {
     char *script_dir;
     char *library_dir;
     char *summary;
-    struct app *app;
+    pthread_mutex_t program_lock; /* guards `program`, for moments only */
+    struct program *program;      /* what new requests get; use broker_program */
     struct bus *bus;
     struct journal *journal;
-    struct pool *pool;
     struct http_server *server;
-    struct static_mount *mounts; /* one for each of the app's, in its order */
     _Atomic bool draining;
     uint64_t drain_ends_ns;
     bool started;
@@ -37,12 +37,16 @@ int api_report(pillar_error *out, const struct error *e);
 /* A broker that has its options and nothing else. NULL when memory is short. pillar_broker_destroy releases it. */
 struct pillar_broker *broker_new(const struct pillar_options *options, struct error *e);
 
+/* The program of the moment, with a reference for the caller. Safe on any thread. */
+struct program *broker_program(struct pillar_broker *b);
+
 /* The first step of putting it together: finds and loads the script, and opens the directories it serves. */
 bool broker_load(struct pillar_broker *b, const char *script, struct error *e);
 
 /* dispatch.c: what becomes of a request, and of one that a script has handled. `context` is the broker. */
 void dispatch_request(void *context, struct exchange *ex);
 void dispatch_complete(void *context, struct exchange *ex);
+void dispatch_release(void *context, struct exchange *ex);
 
 /* metrics.c: answers GET /metrics in the Prometheus text format. */
 void metrics_respond(struct pillar_broker *broker, struct exchange *ex);

@@ -53,10 +53,10 @@ int pillar_check(const char *script, const struct pillar_options *options,
 {
     struct error e = {.code = "internal"};
     struct pillar_broker *b = broker_new(options, &e);
-    bool ok = b != NULL && broker_load(b, script, &e) && try_migrations(b->app, &e);
+    bool ok = b != NULL && broker_load(b, script, &e) && try_migrations(b->program->app, &e);
 
     if (ok)
-        print_app(b->app, print, context);
+        print_app(b->program->app, print, context);
     pillar_broker_destroy(b);
     return ok ? 0 : api_report(error, &e);
 }

@@ -8,6 +8,12 @@
 
 enum { EVENT_ID_TEXT_MAX = 256 };
 
+/* What the request began with: a route's number means nothing in another program. */
+static const struct program *program_of(const struct exchange *ex)
+{
+    return ex->owner;
+}
+
 static void refuse_busy(struct exchange *ex, const char *code, const char *message)
 {
     response_set_error(ex, 503, code, message, "");
@@ -57,10 +63,10 @@ static void respond_json(struct exchange *ex, int status, const char *text)
     http_respond(ex);
 }
 
-static bool queue(struct pillar_broker *broker, struct exchange *ex)
+static bool queue(struct exchange *ex)
 {
     ex->queued_ns = clock_monotonic_ns();
-    if (pool_submit(broker->pool, ex))
+    if (pool_submit(program_of(ex)->pool, ex))
         return true;
     http_count(ex, COUNT_QUEUE_REFUSALS);
     return false;
@@ -89,7 +95,7 @@ static struct str last_event_id_of(const struct request *r)
 }
 
 /* Answers what is wrong with a stream request, before it costs anything. */
-static bool check_stream(struct pillar_broker *broker, struct exchange *ex)
+static bool check_stream(struct exchange *ex)
 {
     struct str session = session_of(&ex->request);
     struct str entities = pairs_get(&ex->request.query, STR("entities"));
@@ -101,7 +107,7 @@ static bool check_stream(struct pillar_broker *broker, struct exchange *ex)
         return false;
     }
     while (entities.len > 0 && str_split(&entities, ',', &name)) {
-        if (app_has_entity(broker->app, name))
+        if (app_has_entity(program_of(ex)->app, name))
             continue;
         http_respond_error(ex, 400, "invalid_field", "entities names an entity that the script does not declare",
                            "entities");
@@ -116,12 +122,12 @@ static void begin_stream(struct pillar_broker *broker, struct exchange *ex)
         respond_with_methods(ex, 1u << METHOD_GET);
         return;
     }
-    if (!check_stream(broker, ex))
+    if (!check_stream(ex))
         return;
     ex->kind = EXCHANGE_STREAM;
     if (atomic_load(&broker->draining))
         http_refuse_stream(ex, "the server is going away");
-    else if (ex->overloaded || !queue(broker, ex))
+    else if (ex->overloaded || !queue(ex))
         http_refuse_stream(ex, "the server is busy");
 }
 
@@ -150,11 +156,11 @@ static void finish_stream(struct pillar_broker *broker, struct exchange *ex)
 
 /* --- the broker's own endpoints --- */
 
-static void submit(struct pillar_broker *broker, struct exchange *ex, size_t route)
+static void submit(struct exchange *ex, size_t route)
 {
     ex->kind = EXCHANGE_ROUTE;
     ex->route = route;
-    if (queue(broker, ex))
+    if (queue(ex))
         return;
     refuse_busy(ex, "overloaded", "the server has as many requests waiting as it may");
 }
@@ -177,7 +183,7 @@ static void run_emit(struct pillar_broker *broker, struct exchange *ex)
         return;
     }
     if (has_emit_key(broker, ex)) {
-        submit(broker, ex, broker->app->emit_route);
+        submit(ex, program_of(ex)->app->emit_route);
         return;
     }
     response_set_error(ex, 401, "unauthorized", "the request needs the emit key: Authorization: Bearer KEY", "");
@@ -216,7 +222,7 @@ static bool run_builtin(struct pillar_broker *broker, struct exchange *ex)
 
 /* --- the script's routes and files --- */
 
-static void run_route(struct pillar_broker *broker, struct exchange *ex, size_t route)
+static void run_route(struct exchange *ex, size_t route)
 {
     struct str session = pairs_get(&ex->request.headers, STR("x-session-id"));
 
@@ -226,7 +232,7 @@ static void run_route(struct pillar_broker *broker, struct exchange *ex, size_t 
                            "X-Session-Id");
         return;
     }
-    submit(broker, ex, route);
+    submit(ex, route);
 }
 
 /* A slash inside a segment was an encoded one: no file has it in its name. */
@@ -238,14 +244,14 @@ static bool has_inner_slash(const struct request *r)
     return false;
 }
 
-static void run_mount(struct pillar_broker *broker, struct exchange *ex, const struct mount *mount, struct str below)
+static void run_mount(struct exchange *ex, const struct mount *mount, struct str below)
 {
     if (!only_get(ex))
         return;
     if (has_inner_slash(&ex->request))
         http_respond_error(ex, 404, "not_found", "there is no such file", "");
     else
-        http_respond_file(ex, &broker->mounts[mount - broker->app->mounts], below);
+        http_respond_file(ex, &program_of(ex)->mounts[mount - program_of(ex)->app->mounts], below);
 }
 
 void dispatch_request(void *context, struct exchange *ex)
@@ -255,6 +261,8 @@ void dispatch_request(void *context, struct exchange *ex)
     unsigned allowed = 0;
     size_t route;
 
+    ex->owner = broker_program(broker);
+    const struct app *app = program_of(ex)->app;
     if (ex->request.segment_count == 0) { /* OPTIONS * asks about the server as a whole */
         respond_with_methods(ex, (1u << METHOD_COUNT) - 1);
         return;
@@ -265,18 +273,18 @@ void dispatch_request(void *context, struct exchange *ex)
     }
     if (run_builtin(broker, ex))
         return;
-    enum route_match match = app_route(broker->app, ex, &route, &allowed);
+    enum route_match match = app_route(app, ex, &route, &allowed);
     if (match == ROUTE_FOUND) {
-        run_route(broker, ex, route);
+        run_route(ex, route);
         return;
     }
-    const struct mount *mount = match == ROUTE_NOT_FOUND ? app_mount(broker->app, &ex->request, &below) : NULL;
+    const struct mount *mount = match == ROUTE_NOT_FOUND ? app_mount(app, &ex->request, &below) : NULL;
     if ((allowed & 1u << METHOD_GET) != 0)
         allowed |= 1u << METHOD_HEAD;
     if (match == ROUTE_WRONG_METHOD)
         respond_with_methods(ex, allowed);
     else if (mount != NULL)
-        run_mount(broker, ex, mount, below);
+        run_mount(ex, mount, below);
     else
         http_respond_error(ex, 404, "not_found", "there is no such path", "");
 }
@@ -289,4 +297,10 @@ void dispatch_complete(void *context, struct exchange *ex)
         finish_stream(broker, ex);
     else
         http_respond(ex);
+}
+
+void dispatch_release(void *context, struct exchange *ex)
+{
+    (void)context;
+    program_unref(ex->owner);
 }

@@ -23,12 +23,13 @@ static void finish_emission(struct exchange *ex)
     pthread_mutex_unlock(&emission->lock);
 }
 
-static struct event *make_event(const struct pillar_broker *b, const pillar_event *from, struct error *e)
+static struct event *make_event(const struct pillar_broker *b, const struct app *app, const pillar_event *from,
+                                struct error *e)
 {
     const struct settings *s = &b->options->values;
     struct str data = str_of(from->data);
 
-    if (!app_has_entity(b->app, str_of(from->entity))) {
+    if (!app_has_entity(app, str_of(from->entity))) {
         (void)error_field(e, "entity", "the entity '%s' is not declared", from->entity == NULL ? "" : from->entity);
         return NULL;
     }
@@ -64,14 +65,14 @@ static struct event *make_event(const struct pillar_broker *b, const pillar_even
 }
 
 /* Waits for the writer, which treats the events as a handler's. */
-static bool commit_events(struct pillar_broker *b, struct event *const *events, size_t count, struct error *e)
+static bool commit_events(struct program *program, struct event *const *events, size_t count, struct error *e)
 {
     struct emission emission = {
         .exchange = {.kind = EXCHANGE_EMISSION, .events = events, .event_count = count, .complete = finish_emission}};
 
     pthread_mutex_init(&emission.lock, NULL);
     pthread_cond_init(&emission.done, NULL);
-    bool ok = pool_submit(b->pool, &emission.exchange);
+    bool ok = pool_submit(program->pool, &emission.exchange);
     if (!ok)
         (void)error_set(e, "overloaded", "the request queue is full");
     pthread_mutex_lock(&emission.lock);
@@ -97,15 +98,17 @@ int pillar_broker_emit(struct pillar_broker *b, const pillar_event *events, size
         (void)error_no_memory(&e);
         return api_report(error, &e);
     }
+    struct program *program = broker_program(b);
     bool ok = true;
     while (ok && ready < count) {
-        made[ready] = make_event(b, &events[ready], &e);
+        made[ready] = make_event(b, program->app, &events[ready], &e);
         ok = made[ready] != NULL;
         ready += ok ? 1 : 0;
     }
-    ok = ok && commit_events(b, made, count, &e);
+    ok = ok && commit_events(program, made, count, &e);
     for (size_t i = 0; i < ready; i++)
         event_unref(made[i]);
     free(made);
+    program_unref(program);
     return ok ? 0 : api_report(error, &e);
 }

@@ -1,17 +1,17 @@
 /* GET /metrics: the counters of all threads, summed when somebody asks (Prometheus text format 0.0.4). */
 #include "broker_private.h"
 
-static void sum_counters(const struct pillar_broker *broker, uint64_t sums[COUNTER_COUNT])
+static void sum_counters(const struct pillar_broker *broker, const struct pool *pool, uint64_t sums[COUNTER_COUNT])
 {
     unsigned loops = http_server_loops(broker->server);
-    unsigned workers = pool_workers(broker->pool);
+    unsigned workers = pool_workers(pool);
 
     for (int i = 0; i < COUNTER_COUNT; i++) {
         sums[i] = 0;
         for (unsigned n = 0; n < loops; n++)
             sums[i] += counter_get(http_server_counters(broker->server, n), (enum counter)i);
         for (unsigned n = 0; n < workers; n++)
-            sums[i] += counter_get(pool_counters(broker->pool, n), (enum counter)i);
+            sums[i] += counter_get(pool_counters(pool, n), (enum counter)i);
     }
 }
 
@@ -33,14 +33,15 @@ void metrics_respond(struct pillar_broker *broker, struct exchange *ex)
     uint64_t sums[COUNTER_COUNT];
     struct buf *out = &ex->response.body;
 
-    sum_counters(broker, sums);
+    struct pool *pool = ((struct program *)ex->owner)->pool;
+    sum_counters(broker, pool, sums);
     append_metric(out, "connections", "", "gauge", "Connections open.",
                   difference(sums, COUNT_CONNECTIONS_OPENED, COUNT_CONNECTIONS_CLOSED));
     append_metric(out, "streams", "", "gauge", "Event streams open.",
                   difference(sums, COUNT_STREAMS_OPENED, COUNT_STREAMS_CLOSED));
     append_metric(out, "log_events", "", "gauge", "Events kept for clients that come back, over all loops.",
                   difference(sums, COUNT_LOG_APPENDED, COUNT_LOG_TRIMMED));
-    append_metric(out, "queue_depth", "", "gauge", "Requests waiting for a script worker.", pool_depth(broker->pool));
+    append_metric(out, "queue_depth", "", "gauge", "Requests waiting for a script worker.", pool_depth(pool));
     append_metric(out, "position", "", "gauge", "Position of the last committed event.",
                   journal_position(broker->journal));
     for (int i = 0; i < COUNTER_COUNT; i++)

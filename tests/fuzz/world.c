@@ -38,13 +38,6 @@ void http_server_release(struct http_server *server)
     w->admitted--;
 }
 
-/* file.c, which no input reaches, calls it. */
-void http_respond_error(struct exchange *ex, int status, const char *code, const char *message, const char *field)
-{
-    response_set_error(ex, status, code, message, field);
-    h1_respond(ex);
-}
-
 /* --- the handler --- */
 
 static void open_stream(struct exchange *ex)
@@ -216,6 +209,12 @@ static void on_complete(void *context, struct exchange *ex)
     answer(ex, ascii_lower(letter_of(&ex->request)));
 }
 
+static void on_release(void *context, struct exchange *ex)
+{
+    (void)context;
+    (void)ex;
+}
+
 /* --- life --- */
 
 /* Nobody connects to it: connections are made of wires. */
@@ -252,7 +251,7 @@ void world_begin(struct world *w)
                    .retry_min_ms = 1000,
                    .retry_max_ms = 1000},
     };
-    w->handler = (struct http_handler){w, on_request, on_complete};
+    w->handler = (struct http_handler){w, on_request, on_complete, on_release};
     CHECK(io_loop_init(&w->loop, (struct http_server *)(void *)w, &w->config, &w->handler, w->position,
                        listening_socket(), &e),
           "a loop");

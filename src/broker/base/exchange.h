@@ -79,6 +79,7 @@ enum exchange_kind {
 };
 
 struct event;
+struct protocol;
 
 struct exchange {
     struct arena arena;
@@ -99,6 +100,8 @@ struct exchange {
 
     /* Gives the exchange back to the loop it came from; safe on any thread. */
     void (*complete)(struct exchange *ex);
+    const struct protocol *protocol; /* what it came by, and is answered by: see http/http.h. NULL: nobody asked */
+    void *owner;                     /* of the handler that got it from http: what it must not outlive */
     struct exchange *next; /* of whatever queue holds it */
 };
 

@@ -422,7 +422,7 @@ static struct h1_file *make_file(struct exchange *ex, const struct static_mount 
     return f;
 }
 
-void http_respond_file(struct exchange *ex, const struct static_mount *mount, struct str path)
+void h1_respond_file(struct exchange *ex, const struct static_mount *mount, struct str path)
 {
     struct h1_exchange *mine = (struct h1_exchange *)ex;
     struct h1_file *f = make_file(ex, mount, path);

@@ -63,6 +63,7 @@ struct h1_exchange *h1_new_exchange(struct h1 *c)
         return NULL;
     atomic_init(&ex->base.state, EXCHANGE_QUEUED);
     ex->base.complete = complete;
+    ex->base.protocol = &h1_protocol;
     ex->base.overloaded = c->refused;
     ex->loop = c->loop;
     ex->conn = c;
@@ -76,6 +77,7 @@ void h1_release_exchange(struct h1_exchange *ex)
 
     if (c != NULL && c->message != NULL && c->message->ex == ex)
         c->message->ex = NULL;
+    ex->loop->handler->on_release(ex->loop->handler->context, &ex->base);
     list_remove(&ex->outstanding);
     charge(ex, 0);
     free((char *)ex->base.request.body.ptr);

@@ -63,6 +63,7 @@ void h1_accept(struct io_loop *loop);
 
 /* Sends a response of which the loop's thread owns the exchange, and releases the exchange. */
 void h1_respond(struct exchange *ex);
+void h1_respond_file(struct exchange *ex, const struct static_mount *mount, struct str path);
 void h1_open_stream(struct exchange *ex, const struct stream_request *request);
 void h1_refuse_stream(struct exchange *ex, const char *reason);
 

@@ -24,6 +24,7 @@ struct h1_message {
 enum { REFUSE_ROOM = 128 };
 
 extern const struct sink_ops h1_sink_ops;
+extern const struct protocol h1_protocol;
 
 /* A new exchange, charged to nobody, or NULL. */
 struct h1_exchange *h1_new_exchange(struct h1 *c);

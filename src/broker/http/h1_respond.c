@@ -375,3 +375,12 @@ void h1_refuse_stream(struct exchange *ex, const char *reason)
         h1_after_response(c);
     buf_free(&bytes);
 }
+
+/* --- the protocol --- */
+
+static struct counters *counters_of(struct exchange *ex)
+{
+    return &mine(ex)->loop->counters;
+}
+
+const struct protocol h1_protocol = {h1_respond, h1_respond_file, h1_open_stream, h1_refuse_stream, counters_of};

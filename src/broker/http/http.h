@@ -41,6 +41,8 @@ struct http_handler {
     void (*on_request)(void *context, struct exchange *ex);
     /* An exchange that was handed on is back. */
     void (*on_complete)(void *context, struct exchange *ex);
+    /* An exchange is about to be freed, answered or not. */
+    void (*on_release)(void *context, struct exchange *ex);
 };
 
 /*
@@ -69,10 +71,24 @@ uint16_t http_server_port(const struct http_server *server);
 unsigned http_server_loops(const struct http_server *server);
 const struct counters *http_server_counters(const struct http_server *server, unsigned loop);
 
+/*
+ * A protocol: how the requests that come by it are answered. HTTP/1.1 is one; the virtual clients of a script's tests are
+ * another. Each call but the last takes the exchange over, on the thread that owns it.
+ */
+struct static_mount;
+
+struct protocol {
+    void (*respond)(struct exchange *ex);
+    void (*respond_file)(struct exchange *ex, const struct static_mount *mount, struct str path);
+    void (*open_stream)(struct exchange *ex, const struct stream_request *request);
+    void (*refuse_stream)(struct exchange *ex, const char *reason);
+    struct counters *(*counters)(struct exchange *ex);
+};
+
 /* Counts for the loop that the exchange came from, on its thread. */
 void http_count(struct exchange *ex, enum counter which);
 
-/* --- answers; each takes the exchange over --- */
+/* --- answers, by whatever protocol the exchange came; each takes it over --- */
 
 /* Sends ex->response. */
 void http_respond(struct exchange *ex);
@@ -90,7 +106,6 @@ void http_refuse_stream(struct exchange *ex, const char *reason);
  * Serves the file `path` (without leading slash) below the directory `root`, an open descriptor that outlives
  * the server. `fallback`, if not NULL, is served where there is no such file. Answers 404, 304, 206, 416 as it fits.
  */
-struct static_mount;
 void http_respond_file(struct exchange *ex, const struct static_mount *mount, struct str path);
 
 struct static_mount {

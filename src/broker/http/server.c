@@ -232,31 +232,3 @@ const struct counters *http_server_counters(const struct http_server *server, un
 {
     return &server->loops[loop].counters;
 }
-
-/* --- answers: HTTP/1.1 is the one protocol so far --- */
-
-void http_count(struct exchange *ex, enum counter which)
-{
-    counter_add(&((struct h1_exchange *)ex)->loop->counters, which, 1);
-}
-
-void http_respond(struct exchange *ex)
-{
-    h1_respond(ex);
-}
-
-void http_respond_error(struct exchange *ex, int status, const char *code, const char *message, const char *field)
-{
-    response_set_error(ex, status, code, message, field);
-    h1_respond(ex);
-}
-
-void http_open_stream(struct exchange *ex, const struct stream_request *request)
-{
-    h1_open_stream(ex, request);
-}
-
-void http_refuse_stream(struct exchange *ex, const char *reason)
-{
-    h1_refuse_stream(ex, reason);
-}

@@ -1,0 +1,33 @@
+/* The door's calls, by whatever protocol an exchange came. */
+#include "http/http.h"
+
+void http_count(struct exchange *ex, enum counter which)
+{
+    counter_add(ex->protocol->counters(ex), which, 1);
+}
+
+void http_respond(struct exchange *ex)
+{
+    ex->protocol->respond(ex);
+}
+
+void http_respond_error(struct exchange *ex, int status, const char *code, const char *message, const char *field)
+{
+    response_set_error(ex, status, code, message, field);
+    ex->protocol->respond(ex);
+}
+
+void http_respond_file(struct exchange *ex, const struct static_mount *mount, struct str path)
+{
+    ex->protocol->respond_file(ex, mount, path);
+}
+
+void http_open_stream(struct exchange *ex, const struct stream_request *request)
+{
+    ex->protocol->open_stream(ex, request);
+}
+
+void http_refuse_stream(struct exchange *ex, const char *reason)
+{
+    ex->protocol->refuse_stream(ex, reason);
+}

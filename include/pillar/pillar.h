@@ -131,6 +131,15 @@ PILLAR_API int pillar_broker_emit(pillar_broker *broker, const pillar_event *eve
 PILLAR_API int pillar_check(const char *script, const pillar_options *options,
                             void (*print)(void *context, const char *line), void *context, pillar_error *error);
 
+/* --- tests of scripts --- */
+
+/*
+ * Runs tests that use pillar.testing, by busted, which takes the process's place; `arguments`, a list that ends with NULL,
+ * are its own: files or folders, and options. Without a path it looks for *_spec.lua below the working directory. Returns
+ * only when that cannot be done: -1 with "library" or "test".
+ */
+PILLAR_API int pillar_test(const char *const *arguments, pillar_error *error);
+
 #ifdef __cplusplus
 }
 #endif

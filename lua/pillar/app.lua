@@ -14,6 +14,7 @@ local pattern = require "pillar.pattern"
 ---@class pillar.RouteOptions
 ---@field public? boolean anybody may ask, signed in or not; req.user is nil
 ---@field transaction? boolean false: the handler waits on something outside, and writes inside of db:transaction only
+---@field silent? boolean nobody needs to know what the route changes, so that to emit nothing is right
 
 ---@alias pillar.Define fun(app: pillar.App, path: string, options: table|pillar.Handler, fn?: pillar.Handler)
 
@@ -25,7 +26,7 @@ local App = {}
 App.__index = check.closed(App, "app:")
 
 local method_rank = { GET = 1, POST = 2, PUT = 3, PATCH = 4, DELETE = 5 }
-local route_options = { public = "boolean", transaction = "boolean" }
+local route_options = { public = "boolean", transaction = "boolean", silent = "boolean" }
 
 ---@param settings? table
 ---@return pillar.App
@@ -78,14 +79,16 @@ function App:add_route(method, path, options, handler, level)
   local mode = "read"
   if method ~= "GET" then
     mode = options.transaction == false and "free" or "write"
-  elseif options.transaction ~= nil then
-    error("transaction is for mutations; a GET only reads", level + 1)
+  elseif options.transaction ~= nil or options.silent ~= nil then
+    error(("%s is for mutations; a GET only reads"):format(options.silent ~= nil and "silent" or "transaction"),
+      level + 1)
   end
   self.routes[#self.routes + 1] = {
     method = method,
     pattern = path,
     mode = mode,
     public = options.public or false,
+    silent = options.silent or false,
     status = options.status,
     handler = handler,
     source = check.source(level + 1),

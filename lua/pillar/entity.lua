@@ -21,6 +21,7 @@ local entity = {}
 ---@field replace? fun(req, db, row): table  PUT path/:id; the same
 ---@field delete? fun(req, db, row): table?  DELETE path/:id
 ---@field targets? fun(db, row, req): (string|integer)[]|table  whom a row concerns; needed with create, update, ...
+---@field silent? boolean some rows concern nobody, so that a change of them that is told to nobody is right
 ---@field project? fun(row): string|integer|nil  the event's projectId; by default row.projectId
 
 local known = {
@@ -34,6 +35,7 @@ local known = {
   delete = "function",
   targets = "function",
   project = "function",
+  silent = "boolean",
 }
 
 local needs_find = { "get", "update", "replace", "delete" }
@@ -222,7 +224,7 @@ function entity.define(app, name, spec, level)
   check_spec(name, spec, level + 1)
   local collection, one = spec.path, spec.path and spec.path:gsub("/+$", "") .. "/:id"
   local function add(method, path, handler)
-    app:add_route(method, path, {}, handler, level + 2)
+    app:add_route(method, path, { silent = method ~= "GET" and spec.silent or nil }, handler, level + 2)
   end
   if spec.list then
     add("GET", collection, spec.list)

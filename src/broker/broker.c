@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/logger.h"
 #include "broker_private.h"
+#include "library.h"
 
 /* For the listeners, the database, the loops themselves and what a script may open. */
 static const size_t DESCRIPTORS_RESERVED = 64;
@@ -29,44 +30,6 @@ int api_report(pillar_error *out, const struct error *e)
         snprintf(out->message, sizeof out->message, "%s", e->message);
     }
     return -1;
-}
-
-/* --- where things are --- */
-
-static bool is_library(const char *dir)
-{
-    char path[PATH_MAX];
-
-    return snprintf(path, sizeof path, "%s/pillar/runtime.lua", dir) < (int)sizeof path && access(path, R_OK) == 0;
-}
-
-/* In the build tree the library is linked beside the binary; installed, it is under the same prefix. */
-static char *find_library(const char *setting, struct error *e)
-{
-    static const char *const places[] = {"lua", "../share/lua/5.4"};
-    char binary[PATH_MAX];
-    char dir[PATH_MAX];
-
-    if (setting[0] != '\0') {
-        if (is_library(setting))
-            return strdup(setting);
-        (void)error_set(e, "library", "there is no Pillar library in %s (option library)", setting);
-        return NULL;
-    }
-    ssize_t len = readlink("/proc/self/exe", binary, sizeof binary - 1);
-    char *slash = NULL;
-    if (len > 0) {
-        binary[len] = '\0';
-        slash = strrchr(binary, '/');
-    }
-    for (size_t i = 0; slash != NULL && i < sizeof places / sizeof *places; i++)
-        if (snprintf(dir, sizeof dir, "%.*s/%s", (int)(slash - binary), binary, places[i]) < (int)sizeof dir &&
-            is_library(dir))
-            return strdup(dir);
-    if (is_library(PILLAR_LUA_DIR))
-        return strdup(PILLAR_LUA_DIR);
-    (void)error_set(e, "library", "cannot find the Lua library; say where it is with --library DIR");
-    return NULL;
 }
 
 static char *directory_of(const char *path)
@@ -88,7 +51,7 @@ static bool find_script(struct pillar_broker *b, const char *script, struct erro
     b->script_dir = directory_of(script);
     if (b->script == NULL || b->script_dir == NULL)
         return error_no_memory(e);
-    b->library_dir = find_library(b->options->values.library, e);
+    b->library_dir = library_find(b->options->values.library, e);
     return b->library_dir != NULL;
 }
 
@@ -116,6 +79,30 @@ static size_t usable_connections(size_t wanted)
     return room;
 }
 
+struct guard_limits broker_guard_limits(const struct pillar_broker *b)
+{
+    const struct settings *s = &b->options->values;
+
+    return (struct guard_limits){.header_bytes = (size_t)s->max_header_bytes,
+                                 .header_count = (size_t)s->max_headers,
+                                 .target_bytes = (size_t)s->max_target_bytes,
+                                 .body_bytes = (size_t)s->max_body_bytes};
+}
+
+struct stream_config broker_stream_config(const struct pillar_broker *b)
+{
+    const struct settings *s = &b->options->values;
+
+    return (struct stream_config){.log = {.max_events = (size_t)s->history_events,
+                                          .max_bytes = (size_t)s->history_bytes,
+                                          .max_age_ms = s->history_age,
+                                          .wide_targets = (size_t)s->wide_targets},
+                                  .generation = *journal_generation(b->journal),
+                                  .heartbeat_ms = s->heartbeat,
+                                  .retry_min_ms = (unsigned)s->retry_min,
+                                  .retry_max_ms = (unsigned)s->retry_max};
+}
+
 static struct http_config http_settings(const struct pillar_broker *b, const char *host, uint16_t port)
 {
     const struct settings *s = &b->options->values;
@@ -124,10 +111,7 @@ static struct http_config http_settings(const struct pillar_broker *b, const cha
         .host = host,
         .port = port,
         .loops = (unsigned)s->loops,
-        .guard = {.header_bytes = (size_t)s->max_header_bytes,
-                  .header_count = (size_t)s->max_headers,
-                  .target_bytes = (size_t)s->max_target_bytes,
-                  .body_bytes = (size_t)s->max_body_bytes},
+        .guard = broker_guard_limits(b),
         .max_connections = usable_connections((size_t)s->max_connections),
         .max_body_memory = (size_t)s->max_body_memory,
         .max_inbox_events = (size_t)s->inbox_events,
@@ -137,14 +121,7 @@ static struct http_config http_settings(const struct pillar_broker *b, const cha
         .write_timeout_ms = s->write_timeout,
         .handler_deadline_ms = s->handler_deadline,
         .queue_timeout_ms = s->queue_timeout,
-        .stream = {.log = {.max_events = (size_t)s->history_events,
-                           .max_bytes = (size_t)s->history_bytes,
-                           .max_age_ms = s->history_age,
-                           .wide_targets = (size_t)s->wide_targets},
-                   .generation = *journal_generation(b->journal),
-                   .heartbeat_ms = s->heartbeat,
-                   .retry_min_ms = (unsigned)s->retry_min,
-                   .retry_max_ms = (unsigned)s->retry_max},
+        .stream = broker_stream_config(b),
     };
 }
 
@@ -216,14 +193,17 @@ struct program *broker_program(struct pillar_broker *b)
     return p;
 }
 
-static bool assemble(struct pillar_broker *b, const char *script, struct error *e)
+bool broker_make_journal(struct pillar_broker *b, struct error *e)
 {
-    if (!broker_load(b, script, e))
-        return false;
     b->bus = bus_create();
     b->journal = b->bus == NULL ? NULL : journal_create(b->bus);
-    if (b->journal == NULL)
-        return error_no_memory(e);
+    return b->journal != NULL ? true : error_no_memory(e);
+}
+
+static bool assemble(struct pillar_broker *b, const char *script, struct error *e)
+{
+    if (!broker_load(b, script, e) || !broker_make_journal(b, e))
+        return false;
     /* The address before the database: a broker that is started twice by mistake changes nothing. */
     return make_server(b, e) && program_prepare(b, b->program, e) && write_summary(b, e);
 }

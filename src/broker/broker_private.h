@@ -25,7 +25,8 @@ struct pillar_broker {
     struct program *program;      /* what new requests get; use broker_program */
     struct bus *bus;
     struct journal *journal;
-    struct http_server *server;
+    struct http_server *server; /* NULL in a harness */
+    struct harness *harness;    /* NULL: requests come by sockets, and workers have threads */
     _Atomic bool draining;
     uint64_t drain_ends_ns;
     bool started;
@@ -42,6 +43,13 @@ struct program *broker_program(struct pillar_broker *b);
 
 /* The first step of putting it together: finds and loads the script, and opens the directories it serves. */
 bool broker_load(struct pillar_broker *b, const char *script, struct error *e);
+
+/* The second one: the bus, and the journal that publishes on it. */
+bool broker_make_journal(struct pillar_broker *b, struct error *e);
+
+/* What the options say of requests and streams. */
+struct guard_limits broker_guard_limits(const struct pillar_broker *b);
+struct stream_config broker_stream_config(const struct pillar_broker *b);
 
 /* dispatch.c: what becomes of a request, and of one that a script has handled. `context` is the broker. */
 void dispatch_request(void *context, struct exchange *ex);

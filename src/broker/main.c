@@ -19,6 +19,7 @@ static const char usage[] =
     "\n"
     "  pillar run APP.lua [OPTION ...]     serve the routes and event streams that a script defines\n"
     "  pillar check APP.lua [OPTION ...]   load a script, print its routes, point at mistakes\n"
+    "  pillar test [PATH ...]              run the tests of scripts, *_spec.lua, with busted\n"
     "  pillar --version                    print the version\n"
     "  pillar --help                       print this\n"
     "\n"
@@ -222,6 +223,15 @@ static int check(const char *script, const pillar_options *options)
     return pillar_check(script, options, print_line, NULL, &error) == 0 ? 0 : fail(error.message);
 }
 
+/* What follows is busted's, its --help too. */
+static int test(char **arguments)
+{
+    pillar_error error;
+
+    (void)pillar_test((const char *const *)arguments, &error);
+    return fail(error.message);
+}
+
 static int run_command(char **argv, int (*command)(const char *script, const pillar_options *options))
 {
     const char *script = NULL;
@@ -250,6 +260,8 @@ int main(int argc, char **argv)
 
     fill_standard_descriptors();
 
+    if (strcmp(command, "test") == 0)
+        return test(argv + 2);
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             print_help();

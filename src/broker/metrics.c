@@ -3,7 +3,7 @@
 
 static void sum_counters(const struct pillar_broker *broker, const struct pool *pool, uint64_t sums[COUNTER_COUNT])
 {
-    unsigned loops = http_server_loops(broker->server);
+    unsigned loops = broker->server == NULL ? 0 : http_server_loops(broker->server);
     unsigned workers = pool_workers(pool);
 
     for (int i = 0; i < COUNTER_COUNT; i++) {

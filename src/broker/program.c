@@ -10,6 +10,7 @@
 #include "broker_private.h"
 #include "db/db.h"
 #include "db/migrate.h"
+#include "harness/harness.h"
 #include "script/state.h"
 
 /* --- loading --- */
@@ -125,10 +126,13 @@ static struct pool *make_pool(const struct pillar_broker *b, const struct app *a
                    .deadline_ms = s->handler_deadline,
                    .load_deadline_ms = s->load_deadline,
                    .dev = s->dev != 0,
+                   .survives = b->harness == NULL ? NULL : harness_survives,
+                   .survives_context = b->harness,
                    .limits = {.event_bytes = (size_t)s->max_event_bytes,
                               .event_targets = (size_t)s->max_event_targets,
                               .events = (size_t)s->max_events,
                               .all_event_bytes = (size_t)s->max_events_bytes}},
+        .immediate = b->harness != NULL,
         .readers = (unsigned)s->workers,
         .queue_max = (size_t)s->queue_size,
         .batch_max = (size_t)s->batch_size,

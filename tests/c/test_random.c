@@ -77,6 +77,21 @@ TEST(uuid7_differs_within_a_millisecond)
     assert_string_not_equal(a, b);
 }
 
+/* More of them than the counter has room for, and a clock that steps back on the way. */
+TEST(uuid7_sorts_within_a_millisecond)
+{
+    char earlier[37] = "";
+    char later[37];
+
+    for (int i = 0; i < 10000; i++) {
+        random_uuid7(later, i == 5000 ? 1700000000000 - 9000 : 1700000000000);
+        assert_true(strcmp(earlier, later) < 0);
+        memcpy(earlier, later, sizeof later);
+    }
+    random_uuid7(later, 1700000000000 - 60000); /* a clock that was wrong by much is believed again */
+    assert_true(strcmp(earlier, later) > 0);
+}
+
 TEST(between_stays_in_range_and_reaches_it_all)
 {
     uint64_t jitter = 0; /* the one state that its generator could not leave by itself */
@@ -95,11 +110,9 @@ TEST(between_stays_in_range_and_reaches_it_all)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hex_has_two_digits_a_byte_and_an_end),
-        cmocka_unit_test(bytes_differ_from_call_to_call),
-        cmocka_unit_test(uuid7_has_the_format_of_rfc_9562),
-        cmocka_unit_test(uuid7_sorts_by_time),
-        cmocka_unit_test(uuid7_differs_within_a_millisecond),
+        cmocka_unit_test(hex_has_two_digits_a_byte_and_an_end),      cmocka_unit_test(bytes_differ_from_call_to_call),
+        cmocka_unit_test(uuid7_has_the_format_of_rfc_9562),          cmocka_unit_test(uuid7_sorts_by_time),
+        cmocka_unit_test(uuid7_differs_within_a_millisecond),        cmocka_unit_test(uuid7_sorts_within_a_millisecond),
         cmocka_unit_test(between_stays_in_range_and_reaches_it_all),
     };
 

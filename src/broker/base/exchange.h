@@ -91,6 +91,9 @@ struct exchange {
 
     struct str user_id; /* who authenticate says it is, in the arena; empty: nobody, or not known yet */
 
+    struct str assumed_user; /* who asks, as a JSON object, in place of asking authenticate: of tests, never of a wire */
+    struct str trouble;      /* what is wrong with the script, for who tests it: in the arena; empty: nothing */
+
     struct event *const *events; /* of an emission: borrowed drafts */
     size_t event_count;
 

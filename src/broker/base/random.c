@@ -1,6 +1,7 @@
 #include "base/random.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -50,15 +51,36 @@ void random_hex(char *out, size_t len)
     }
 }
 
+/* The time and the counter of the thread's next UUID: the counter has twelve bits, and begins at a random place in its
+ * lower half, so that it seldom runs over into the time. */
+static unsigned next_counter(uint64_t *wall_ms)
+{
+    enum { COUNTER_END = 0x1000, CLOCK_SLACK_MS = 10000 };
+    static _Thread_local uint64_t last_ms;
+    static _Thread_local unsigned counter;
+    bool same = *wall_ms <= last_ms && last_ms - *wall_ms < CLOCK_SLACK_MS;
+
+    if (same && ++counter < COUNTER_END) {
+        *wall_ms = last_ms;
+        return counter;
+    }
+    last_ms = same ? last_ms + 1 : *wall_ms;
+    *wall_ms = last_ms;
+    counter = (unsigned)(random_u64() % (COUNTER_END / 2));
+    return counter;
+}
+
 void random_uuid7(char out[37], uint64_t wall_ms)
 {
     unsigned char bytes[16];
     char hex[33];
 
-    random_bytes(bytes + 6, 10);
+    unsigned counter = next_counter(&wall_ms);
+    random_bytes(bytes + 8, 8);
     for (int i = 0; i < 6; i++)
         bytes[i] = (unsigned char)(wall_ms >> (8 * (5 - i)));
-    bytes[6] = (unsigned char)(0x70 | (bytes[6] & 0x0f));
+    bytes[6] = (unsigned char)(0x70 | counter >> 8);
+    bytes[7] = (unsigned char)(counter & 0xff);
     bytes[8] = (unsigned char)(0x80 | (bytes[8] & 0x3f));
     to_hex(hex, bytes, sizeof bytes);
     for (int i = 0, o = 0; i < 32; i++) {

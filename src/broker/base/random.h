@@ -15,7 +15,11 @@ uint64_t random_u64(void);
 /* Writes 2 * len lower-case hex digits and a NUL to `out`. */
 void random_hex(char *out, size_t len);
 
-/* Writes a UUID of version 7 (RFC 9562 section 5.7), 36 characters and a NUL. Ids made later sort later. */
+/*
+ * Writes a UUID of version 7 (RFC 9562 section 5.7), 36 characters and a NUL. Ids made later sort later, and those that one
+ * thread makes within a millisecond too (section 6.2, method 1). A clock that is set back by up to ten seconds changes
+ * nothing of that.
+ */
 void random_uuid7(char out[37], uint64_t wall_ms);
 
 /* A cheap value in [low, high], for jitter only. `state` is the caller's, seeded with random_u64. */

@@ -17,6 +17,7 @@
 
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -33,8 +34,9 @@ struct db_value {
 };
 
 /*
- * Opens what `url` names: "sqlite:PATH" creates the file if need be. NULL with "unavailable", or
- * "invalid_field" for a URL that names no database.
+ * Opens what `url` names: "sqlite:PATH" creates the file if need be; "memory:NAME" is a database in memory, which the
+ * process's connections of that name share, and which is gone with the last of them (for tests, on one thread). NULL with
+ * "unavailable", or "invalid_field" for a URL that names no database.
  */
 struct db *db_open(const char *url, struct error *e);
 
@@ -109,6 +111,15 @@ uint64_t db_statement_version(const struct db_statement *s);
 
 /* Rows changed by the last statement that changes any. */
 int64_t db_changes(const struct db *db);
+
+/* --- which tables were changed --- */
+
+/* From here on. */
+void db_forget_changes(struct db *db);
+
+/* Appends the names of the tables whose rows scripts' statements changed since, but for what was rolled back: "tasks,
+ * labels". Of many tables a few. Returns false, and appends nothing, when there are none. */
+bool db_append_changed_tables(const struct db *db, struct buf *out);
 
 /* Runs a text of any number of statements without parameters; what the broker keeps for itself is refused. Not for
  * reading: with db_set_read_only it is "read_only". */

@@ -1,4 +1,5 @@
 /* Connections to SQLite. */
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "db/changes.h"
 #include "db/db.h"
 #include "db/sqlite_error.h"
 #include "db/sqlite_policy.h"
@@ -26,10 +28,11 @@ struct db_statement {
     sqlite3_stmt *handle;
     uint64_t hash;
     uint64_t version;
-    struct list node; /* of db->recent or db->running */
-    bool cached;      /* in db->statements; another run of a statement that is running already is not */
-    bool running;     /* from db_prepare to db_finish: whoever runs it need not fear for it */
-    bool internal;    /* prepared for the broker: the same text from a script is another statement */
+    struct list node;             /* of db->recent or db->running */
+    bool cached;                  /* in db->statements; another run of a statement that is running already is not */
+    bool running;                 /* from db_prepare to db_finish: whoever runs it need not fear for it */
+    bool internal;                /* prepared for the broker: the same text from a script is another statement */
+    char table[CHANGES_NAME_MAX]; /* whose rows it changes; empty: none */
     size_t sql_len;
     char sql[];
 };
@@ -48,6 +51,8 @@ struct db {
     bool snapshot;   /* ... and a statement came */
     bool (*stop)(void *context);
     void *stop_context;
+    char *target; /* while a statement is compiled: its `table` */
+    struct changes changes;
 };
 
 /* --- errors --- */
@@ -68,10 +73,13 @@ static bool fail(struct db *db, struct error *e)
 static int authorize(void *context, int action, const char *first, const char *second, const char *database,
                      const char *trigger)
 {
-    const struct db *db = context;
+    struct db *db = context;
+    bool changes_rows = action == SQLITE_INSERT || action == SQLITE_UPDATE || action == SQLITE_DELETE;
 
     (void)database;
-    (void)trigger;
+    /* One statement changes the rows of one table; what its triggers do beyond that is not asked. */
+    if (changes_rows && trigger == NULL && db->target != NULL && strncmp(first, "sqlite_", 7) != 0)
+        snprintf(db->target, CHANGES_NAME_MAX, "%s", first);
     return db->internal || sqlite_permits(action, first, second) ? SQLITE_OK : SQLITE_DENY;
 }
 
@@ -113,15 +121,30 @@ static bool configure(struct db *db, struct error *e)
                            e);
 }
 
+/* What SQLite is to open. Its own URLs are not for users: in them a path's %, ? and # mean something. */
+static bool read_url(const char *url, char *path, size_t size, int *flags, struct error *e)
+{
+    struct str text = str_of(url);
+    bool memory = str_starts_with(text, STR("memory:"));
+    struct str name = str_from(text, memory ? STR("memory:").len : STR("sqlite:").len);
+
+    if ((!memory && !str_starts_with(text, STR("sqlite:"))) || name.len == 0)
+        return error_field(e, "database", "'%s' names no database; write sqlite:PATH", url);
+    int len = snprintf(path, size, memory ? "file:/%s?vfs=memdb" : "%s", name.ptr);
+    if (len < 0 || (size_t)len >= size)
+        return error_field(e, "database", "the path of the database is too long");
+    if (memory)
+        *flags |= SQLITE_OPEN_URI;
+    return true;
+}
+
 struct db *db_open(const char *url, struct error *e)
 {
-    struct str path = str_of(url);
+    char path[PATH_MAX];
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 
-    if (!str_starts_with(path, STR("sqlite:")) || path.len == STR("sqlite:").len) {
-        (void)error_field(e, "database", "'%s' names no database; write sqlite:PATH", url);
+    if (!read_url(url, path, sizeof path, &flags, e))
         return NULL;
-    }
-    path = str_from(path, STR("sqlite:").len);
     struct db *db = calloc(1, sizeof *db);
     if (db == NULL) {
         (void)error_no_memory(e);
@@ -129,12 +152,11 @@ struct db *db_open(const char *url, struct error *e)
     }
     list_init(&db->recent);
     list_init(&db->running);
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    bool ok = sqlite3_open_v2(path.ptr, &db->handle, flags, NULL) == SQLITE_OK ? configure(db, e) : fail(db, e);
+    bool ok = sqlite3_open_v2(path, &db->handle, flags, NULL) == SQLITE_OK ? configure(db, e) : fail(db, e);
     if (!ok) {
         struct error why = e != NULL ? *e : (struct error){0};
         bool missing = sqlite3_extended_errcode(db->handle) == SQLITE_CANTOPEN;
-        (void)error_set(e, "unavailable", "cannot open the database %s: %s%s", path.ptr, why.message,
+        (void)error_set(e, "unavailable", "cannot open the database %s: %s%s", path, why.message,
                         missing ? "; does its folder exist, and may the broker write there?" : "");
         db_close(db);
         return NULL;
@@ -221,8 +243,10 @@ static struct db_statement *compile(struct db *db, struct str sql, uint64_t hash
     memcpy(s->sql, sql.ptr, sql.len);
     s->sql[sql.len] = '\0';
     list_init(&s->node);
-    if (sqlite3_prepare_v3(db->handle, s->sql, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &s->handle, &tail) !=
-        SQLITE_OK) {
+    db->target = db->internal ? NULL : s->table;
+    int result = sqlite3_prepare_v3(db->handle, s->sql, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &s->handle, &tail);
+    db->target = NULL;
+    if (result != SQLITE_OK) {
         struct error why;
         (void)fail(db, &why);
         (void)error_set(e, why.code, "%s, in: %.200s", why.message, s->sql);
@@ -354,6 +378,8 @@ enum db_step db_step(struct db_statement *s, struct error *e)
     case SQLITE_ROW:
         return DB_ROW;
     case SQLITE_DONE:
+        if (s->table[0] != '\0' && sqlite3_changes64(db->handle) > 0)
+            changes_note(&db->changes, s->table, db->depth);
         return DB_DONE;
     default:
         (void)fail(db, e);
@@ -503,8 +529,10 @@ void db_end_read(struct db *db)
 
 bool db_commit(struct db *db, struct error *e)
 {
-    if (run_own(db, "COMMIT", e))
+    if (run_own(db, "COMMIT", e)) {
+        changes_keep(&db->changes, 0, CHANGES_COMMITTED);
         return true;
+    }
     db_rollback(db);
     return false;
 }
@@ -518,6 +546,7 @@ void db_rollback(struct db *db)
     if (!sqlite3_get_autocommit(db->handle))
         (void)run_own(db, "ROLLBACK", NULL);
     db->stop = stop;
+    changes_undo(&db->changes, 0);
 }
 
 static bool run_savepoint(struct db *db, const char *verb, int depth, struct error *e)
@@ -551,6 +580,7 @@ bool db_release(struct db *db, struct error *e)
         return error_set(e, "foreign_key", "FOREIGN KEY constraint failed");
     if (!run_savepoint(db, "RELEASE", db->depth, e))
         return false;
+    changes_keep(&db->changes, db->depth, db->depth - 1);
     db->depth--;
     return true;
 }
@@ -560,10 +590,23 @@ bool db_rollback_to(struct db *db, int depth, struct error *e)
     if (db->depth <= depth)
         return true;
     db->depth = depth;
+    changes_undo(&db->changes, depth + 1);
     return run_savepoint(db, "ROLLBACK TO", depth + 1, e) && run_savepoint(db, "RELEASE", depth + 1, e);
 }
 
 int db_depth(const struct db *db)
 {
     return db->depth;
+}
+
+/* --- which tables were changed --- */
+
+void db_forget_changes(struct db *db)
+{
+    changes_clear(&db->changes);
+}
+
+bool db_append_changed_tables(const struct db *db, struct buf *out)
+{
+    return changes_append(&db->changes, out);
 }

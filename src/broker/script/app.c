@@ -51,6 +51,14 @@ static struct str field(lua_State *L, struct app *app, const char *name)
     return (struct str){kept.ptr, s.len};
 }
 
+static bool flag(lua_State *L, const char *name)
+{
+    lua_getfield(L, -1, name);
+    bool on = lua_toboolean(L, -1) != 0;
+    lua_pop(L, 1);
+    return on;
+}
+
 /* Pushes the list `name` of the description on the stack's top, and returns its length. */
 static size_t push_list(lua_State *L, const char *name)
 {
@@ -85,6 +93,7 @@ static void read_routes(lua_State *L, struct app *app)
         r->pattern = field(L, app, "pattern");
         r->mode = read_mode(field(L, app, "mode"));
         r->source = field(L, app, "source");
+        r->silent = flag(L, "silent");
         if (r->pattern.len == 0)
             app->emit_route = i;
         lua_pop(L, 1);
@@ -170,8 +179,7 @@ static int load_in_lua(lua_State *L)
     read_mounts(L, load->app);
     read_migrations(L, load->app);
     read_settings(L, load->app);
-    lua_getfield(L, -1, "anonymous");
-    load->app->anonymous = lua_toboolean(L, -1) != 0;
+    load->app->anonymous = flag(L, "anonymous");
     return 0;
 }
 

@@ -26,6 +26,7 @@ struct route {
     enum method method;
     struct str pattern; /* "/api/tasks/:id", "/files/" and then "*path" */
     enum route_mode mode;
+    bool silent;       /* nobody needs to know what it changes */
     struct str source; /* "app.lua:12" */
 };
 

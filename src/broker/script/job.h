@@ -45,6 +45,7 @@ struct job {
     bool holds_lock;       /* JOB_FREE inside db:transaction: the process's write lock is ours */
     size_t first_event;    /* of the worker's list: those before belong to other handlers of the batch */
     size_t event_bytes;    /* emitted so far, also what was undone */
+    size_t told;           /* JOB_FREE: events of transactions that are committed already */
     struct str user_id;    /* who authenticate said it is; in the exchange's arena */
     struct str session_id; /* the request's; borrowed */
     uint64_t deadline_ns;

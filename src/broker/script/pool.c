@@ -84,8 +84,26 @@ static bool is_mutation(const struct pool *pool, const struct exchange *ex)
     return ex->kind == EXCHANGE_EMISSION;
 }
 
+static void run_now(struct pool *pool, struct exchange *ex)
+{
+    struct worker *worker = pool->threads[is_mutation(pool, ex) ? 0 : 1].worker;
+
+    counter_add(worker_counters(worker), COUNT_JOBS_TAKEN, 1);
+    if (!is_mutation(pool, ex)) {
+        worker_run_reader(worker, ex);
+        return;
+    }
+    worker_begin_batch(worker);
+    worker_run_writer(worker, ex);
+    worker_end_batch(worker);
+}
+
 bool pool_submit(struct pool *pool, struct exchange *ex)
 {
+    if (pool->config.immediate) {
+        run_now(pool, ex);
+        return true;
+    }
     struct lane *lane = is_mutation(pool, ex) ? &pool->writer : &pool->readers;
 
     pthread_mutex_lock(&pool->lock);
@@ -170,6 +188,8 @@ struct pool *pool_create(const struct pool_config *config, const struct app *app
 
 bool pool_start(struct pool *pool, struct error *e)
 {
+    if (pool->config.immediate)
+        return true;
     for (unsigned i = 0; i < pool->thread_count; i++) {
         struct pool_thread *t = &pool->threads[i];
         if (uv_thread_create(&t->thread, t->writer ? run_writer : run_reader, t) != 0)

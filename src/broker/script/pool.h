@@ -13,6 +13,7 @@ struct pool;
 
 struct pool_config {
     struct worker_config worker;
+    bool immediate;    /* no threads: pool_submit runs the exchange, to its completion, before it returns */
     unsigned readers;  /* at least 1 */
     size_t queue_max;  /* exchanges waiting in a lane */
     size_t batch_max;  /* handlers that share a commit */

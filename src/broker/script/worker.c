@@ -19,6 +19,8 @@ struct worker {
     struct event_list events; /* drafts of the transaction under way */
     struct exchange *batch;   /* held until the commit, newest first */
     bool batch_open;
+    bool dead;               /* did not survive a commit (config->survives) */
+    uint64_t *complained_ns; /* a route: when the log was last told of its silence */
     bool recycle; /* a handler passed the memory limit, or has spoiled the state: look whether it is still good */
     struct counters counters;
 };
@@ -58,6 +60,12 @@ struct worker *worker_create(const struct worker_config *config, const struct ap
     w->config = config;
     w->app = app;
     w->journal = journal;
+    w->complained_ns = calloc(app->route_count, sizeof *w->complained_ns);
+    if (w->complained_ns == NULL) {
+        (void)error_no_memory(e);
+        worker_free(w);
+        return NULL;
+    }
     w->state = load_script(config, app, e);
     if (w->state != NULL && config->database != NULL)
         w->db = db_open(config->database, e);
@@ -77,6 +85,7 @@ void worker_free(struct worker *w)
     script_state_free(w->state);
     db_close(w->db);
     event_list_free(&w->events);
+    free(w->complained_ns);
     free(w);
 }
 
@@ -168,16 +177,20 @@ static void take_answer(lua_State *L, struct exchange *ex, int first)
         copy_headers(L, ex, first + 2);
 }
 
-/* Calls runtime.<name>(req, db, route); its three results are on the stack, from the returned index. */
-static int call_runtime(lua_State *L, const char *name, int runtime, int request, size_t route)
+/* Calls runtime.<name>(req, db, route, user); its three results are on the stack, from the returned index. */
+static int call_runtime(lua_State *L, const char *name, int runtime, int request, const struct exchange *ex)
 {
     int first = lua_gettop(L) + 1;
 
     lua_getfield(L, runtime, name);
     lua_pushvalue(L, request);
     db_push(L);
-    lua_pushinteger(L, (lua_Integer)route + 1);
-    lua_call(L, 3, 3);
+    lua_pushinteger(L, (lua_Integer)ex->route + 1);
+    if (ex->assumed_user.len > 0)
+        lua_pushlstring(L, ex->assumed_user.ptr, ex->assumed_user.len);
+    else
+        lua_pushnil(L);
+    lua_call(L, 4, 3);
     return first;
 }
 
@@ -195,18 +208,18 @@ static int run_in_lua(lua_State *L)
     request_push(L, ex);
     int request = lua_gettop(L);
     set_rights(job, false);
-    int answer = call_runtime(L, stream ? "identify_stream" : "identify", runtime, request, ex->route);
+    int answer = call_runtime(L, stream ? "identify_stream" : "identify", runtime, request, ex);
     set_rights(job, writes);
     if (lua_isnil(L, answer) && stream)
         ex->response.status = 200;
     else if (lua_isnil(L, answer))
-        take_answer(L, ex, call_runtime(L, "handle", runtime, request, ex->route));
+        take_answer(L, ex, call_runtime(L, "handle", runtime, request, ex));
     else
         take_answer(L, ex, answer);
     return 0;
 }
 
-static void log_failure(const struct worker *w, const struct exchange *ex)
+static void log_failure(const struct worker *w, struct exchange *ex)
 {
     const struct request *r = &ex->request;
     struct str text = buf_str(&w->state->traceback);
@@ -215,6 +228,7 @@ static void log_failure(const struct worker *w, const struct exchange *ex)
         text = STR("the memory limit of the script was passed (--script-memory)");
     if (text.len == 0)
         return;
+    ex->trouble = arena_copy(&ex->arena, text);
     struct str source = ex->kind == EXCHANGE_ROUTE ? w->app->routes[ex->route].source : STR("stream");
     log_error("script", "%.*s %.*s %.*s (%.*s, user %.*s): %.*s", STR_ARG(r->id), STR_ARG(method_names[r->method]),
               STR_ARG(r->path), STR_ARG(source), STR_ARG(ex->user_id.len == 0 ? STR("-") : ex->user_id), STR_ARG(text));
@@ -261,6 +275,76 @@ static void count_outcome(struct worker *w, const struct exchange *ex, bool retu
         counter_add(&w->counters, COUNT_HANDLER_ERRORS, 1);
 }
 
+/* --- the guard against silence --- */
+
+/* A route that does it once does it always: the log is told once a minute. */
+static void complain(struct worker *w, struct exchange *ex, struct buf *text)
+{
+    enum { PAUSE_S = 60 };
+    uint64_t now = clock_monotonic_ns();
+    uint64_t *last = &w->complained_ns[ex->route];
+
+    counter_add(&w->counters, COUNT_SILENT_CHANGES, 1);
+    ex->trouble = arena_copy(&ex->arena, buf_str(text));
+    if (*last != 0 && now - *last < PAUSE_S * 1000000000ull)
+        return;
+    *last = now;
+    log_warn("script", "%.*s %.*s", STR_ARG(ex->request.id), STR_ARG(buf_str(text)));
+}
+
+static void append_route(const struct worker *w, const struct exchange *ex, struct buf *out)
+{
+    const struct route *r = &w->app->routes[ex->route];
+
+    buf_printf(out, "%.*s %.*s (%.*s) ", STR_ARG(method_names[r->method]), STR_ARG(r->pattern), STR_ARG(r->source));
+}
+
+static bool is_watched(const struct worker *w, const struct exchange *ex)
+{
+    return ex->kind == EXCHANGE_ROUTE && !w->app->routes[ex->route].silent && ex->response.status < 400;
+}
+
+/* An event that is meant for nobody is a targeting rule that does not fit. */
+static void look_for_untargeted(struct worker *w, const struct job *job)
+{
+    struct buf text = BUF_EMPTY;
+
+    if (!is_watched(w, job->ex))
+        return;
+    for (size_t i = job->first_event; i < w->events.count && text.len == 0; i++) {
+        const struct event *ev = w->events.at[i];
+        if (ev->everyone || ev->target_count > 0)
+            continue;
+        append_route(w, job->ex, &text);
+        buf_printf(&text,
+                   "emitted %.*s %.*s with an empty target list, so nobody gets it; are its targets right? "
+                   "silent = true in the route's options says that it may be so",
+                   STR_ARG(ev->entity), STR_ARG(ev->action));
+    }
+    if (text.len > 0)
+        complain(w, job->ex, &text);
+    buf_free(&text);
+}
+
+/* To forget to emit is the commonest mistake in this kind of script, and nothing else shows it. */
+static void look_for_silence(struct worker *w, const struct job *job)
+{
+    size_t emitted = job->told + w->events.count - job->first_event;
+    struct buf tables = BUF_EMPTY;
+    struct buf text = BUF_EMPTY;
+
+    if (emitted == 0 && w->db != NULL && is_watched(w, job->ex) && db_append_changed_tables(w->db, &tables)) {
+        append_route(w, job->ex, &text);
+        buf_printf(&text,
+                   "changed %.*s and emitted nothing, so nobody learns of it; call emit_sync_event, or say "
+                   "silent = true in the route's options",
+                   STR_ARG(buf_str(&tables)));
+        complain(w, job->ex, &text);
+    }
+    buf_free(&tables);
+    buf_free(&text);
+}
+
 /* Runs the handler of job->ex. Whatever happens, the exchange has a response afterwards. */
 static void run_handler(struct worker *w, struct job *job)
 {
@@ -268,6 +352,8 @@ static void run_handler(struct worker *w, struct job *job)
     struct exchange *ex = job->ex;
 
     counter_add(&w->counters, COUNT_HANDLERS, 1);
+    if (w->db != NULL)
+        db_forget_changes(w->db);
     state->job = job;
     script_state_arm(state, job->deadline_ns);
     bool returned = script_state_call(state, run_in_lua, job);
@@ -305,6 +391,34 @@ static struct job make_job(struct worker *w, struct exchange *ex, enum job_acces
                         .deadline_ns = now + w->config->deadline_ms * 1000000ull};
 }
 
+/* --- committing --- */
+
+static bool survives(struct worker *w, enum commit_stage stage, struct error *e)
+{
+    if (w->config->survives == NULL || w->config->survives(w->config->survives_context, stage))
+        return true;
+    w->dead = true;
+    return error_set(e, "unavailable", "the process died");
+}
+
+/* Commits and publishes, or rolls back. */
+static bool commit(struct worker *w, struct error *e)
+{
+    bool ok = survives(w, BEFORE_COMMIT, e) && journal_prepare(w->journal, w->db, w->events.at, w->events.count, e) &&
+              (w->db == NULL || db_commit(w->db, e)) && survives(w, AFTER_COMMIT, e);
+
+    if (ok) {
+        journal_publish(w->journal, w->events.at, w->events.count);
+        counter_add(&w->counters, COUNT_COMMITS, 1);
+        counter_add(&w->counters, COUNT_EVENTS, w->events.count);
+        return true;
+    }
+    counter_add(&w->counters, COUNT_COMMIT_FAILURES, 1);
+    if (w->db != NULL)
+        db_rollback(w->db);
+    return false;
+}
+
 /* --- readers --- */
 
 static void add_position(struct worker *w, struct exchange *ex, uint64_t position)
@@ -330,8 +444,11 @@ void worker_run_reader(struct worker *w, struct exchange *ex)
         db_begin_read(w->db);
     run_handler(w, &job);
     worker_rollback(&job);
+    if (w->dead)
+        return;
     if (w->db != NULL)
         db_end_read(w->db);
+    look_for_silence(w, &job);
     if (reads && ex->kind == EXCHANGE_ROUTE)
         add_position(w, ex, position);
     (void)exchange_settle(ex);
@@ -386,17 +503,10 @@ bool worker_commit(struct job *job, struct error *e)
         worker_rollback(job);
         return error_set(e, "sql", "a db:try or db:transaction inside did not end: a coroutine that was left?");
     }
-    bool ok =
-        journal_prepare(w->journal, w->db, w->events.at, w->events.count, e) && (w->db == NULL || db_commit(w->db, e));
-    if (ok) {
-        journal_publish(w->journal, w->events.at, w->events.count);
-        counter_add(&w->counters, COUNT_COMMITS, 1);
-        counter_add(&w->counters, COUNT_EVENTS, w->events.count);
-    } else {
-        counter_add(&w->counters, COUNT_COMMIT_FAILURES, 1);
-        if (w->db != NULL)
-            db_rollback(w->db);
-    }
+    look_for_untargeted(w, job);
+    bool ok = commit(w, e);
+    if (ok)
+        job->told += w->events.count;
     end_transaction(job);
     return ok;
 }
@@ -502,25 +612,24 @@ void worker_run_writer(struct worker *w, struct exchange *ex)
     if (!stands || !keep(w, ex)) {
         (void)exchange_settle(ex);
         undo(w, &job);
+        return;
     }
+    look_for_untargeted(w, &job);
+    look_for_silence(w, &job);
 }
 
 static bool commit_batch(struct worker *w)
 {
     struct error e = {.message = "the database has rolled it back"};
 
-    if (w->batch_open && journal_prepare(w->journal, w->db, w->events.at, w->events.count, &e)) {
-        script_state_arm(w->state, 0); /* a commit is not to be interrupted */
-        if (w->db == NULL || db_commit(w->db, &e)) {
-            journal_publish(w->journal, w->events.at, w->events.count);
-            counter_add(&w->counters, COUNT_COMMITS, 1);
-            counter_add(&w->counters, COUNT_EVENTS, w->events.count);
-            return true;
-        }
+    script_state_arm(w->state, 0); /* a commit is not to be interrupted */
+    if (w->batch_open && commit(w, &e))
+        return true;
+    if (!w->batch_open) {
+        counter_add(&w->counters, COUNT_COMMIT_FAILURES, 1);
+        if (w->db != NULL)
+            db_rollback(w->db);
     }
-    if (w->db != NULL)
-        db_rollback(w->db);
-    counter_add(&w->counters, COUNT_COMMIT_FAILURES, 1);
     log_error("db", "a transaction was not committed: %s", e.message);
     return false;
 }
@@ -544,6 +653,8 @@ void worker_end_batch(struct worker *w)
 
     event_list_cut(&w->events, 0);
     journal_unlock(w->journal);
+    if (w->dead)
+        return;
     struct exchange *ex = oldest_first(w->batch);
     w->batch = NULL;
     while (ex != NULL) {

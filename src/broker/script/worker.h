@@ -15,6 +15,8 @@
 
 struct worker;
 
+enum commit_stage { BEFORE_COMMIT, AFTER_COMMIT };
+
 struct worker_config {
     const char *script; /* the path */
     const char *script_dir;
@@ -25,6 +27,9 @@ struct worker_config {
     uint64_t load_deadline_ms;
     bool dev; /* error answers tell what went wrong */
     struct script_limits limits;
+    /* Asked on both sides of a COMMIT; false: from there on it is as if the process had died. NULL: never asked. */
+    bool (*survives)(void *context, enum commit_stage stage);
+    void *survives_context;
 };
 
 /*
@@ -47,7 +52,8 @@ void worker_begin_batch(struct worker *w);
 /* Runs a handler, or adds the events of an emission, inside the batch. The exchange is held until worker_end_batch. */
 void worker_run_writer(struct worker *w, struct exchange *ex);
 
-/* Commits, publishes, releases the lock, and only then completes the exchanges. */
+/* Commits, publishes, releases the lock, and only then completes the exchanges. A worker that did not survive the commit
+ * does no more than that; it is to be freed. */
 void worker_end_batch(struct worker *w);
 
 struct counters *worker_counters(struct worker *w);

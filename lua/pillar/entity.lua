@@ -121,7 +121,7 @@ local function check_row(name, handler, row)
   end
 end
 
-local function emit(name, spec, action, row, targets, data)
+local function emit(name, action, id, project, targets, data)
   if targets ~= core.everyone and #targets == 0 then
     return
   end
@@ -129,25 +129,36 @@ local function emit(name, spec, action, row, targets, data)
     entity = name,
     action = action,
     targetUserIds = targets,
-    entityId = row.id,
-    projectId = project_of(spec, row),
+    entityId = id,
+    projectId = project,
     data = data,
   }, 1)
 end
 
---- The events of a row that was there before. Who falls out is told first, and is not told what the row is now.
-local function emit_change(name, spec, row, before, before_set, after, after_set)
-  if before == core.everyone and after == core.everyone then
-    emit(name, spec, "updated", row, after, row)
-  elseif before == core.everyone then
-    emit(name, spec, "removed", row, core.everyone, nil)
-    emit(name, spec, "created", row, after, row)
-  elseif after == core.everyone then
-    emit(name, spec, "updated", row, core.everyone, row)
+--- What a change needs to know of the row as it was. It is asked before the handler, which may change the row in place.
+local function look_at(name, spec, db, row, req)
+  local targets, set = ask_targets(name, spec, db, row, req)
+  return { id = row.id, project = project_of(spec, row), targets = targets, set = set }
+end
+
+--- The events of a row that was there before. Who falls out is told first, and learns neither what the row is now nor
+--- where it went.
+local function emit_change(name, before, after, row)
+  local function tell(action, targets)
+    emit(name, action, after.id, after.project, targets, row)
+  end
+  local function remove(targets)
+    emit(name, "removed", before.id, before.project, targets, nil)
+  end
+  if after.targets == core.everyone then
+    tell("updated", core.everyone)
+  elseif before.targets == core.everyone then
+    remove(core.everyone)
+    tell("created", after.targets)
   else
-    emit(name, spec, "removed", row, select_ids(before, after_set, false), nil)
-    emit(name, spec, "created", row, select_ids(after, before_set, false), row)
-    emit(name, spec, "updated", row, select_ids(after, before_set, true), row)
+    remove(select_ids(before.targets, after.set, false))
+    tell("created", select_ids(after.targets, before.set, false))
+    tell("updated", select_ids(after.targets, before.set, true))
   end
 end
 
@@ -172,7 +183,7 @@ local function creator(name, spec)
       return first, body, headers
     end
     check_row(name, "create", row)
-    emit(name, spec, "created", row, (ask_targets(name, spec, db, row, req)), row)
+    emit(name, "created", row.id, project_of(spec, row), (ask_targets(name, spec, db, row, req)), row)
     if own_answer(first) then
       return first, body, headers
     end
@@ -183,15 +194,14 @@ end
 local function changer(name, spec, handler)
   return function(req, db)
     local found = find(name, spec, req, db)
-    local before, before_set = ask_targets(name, spec, db, found, req)
+    local before = look_at(name, spec, db, found, req)
     local first, body, headers = spec[handler](req, db, found)
     local row = own_answer(first) and body or first
     if own_answer(first) and first >= 300 then
       return first, body, headers
     end
     check_row(name, handler, row)
-    local after, after_set = ask_targets(name, spec, db, row, req)
-    emit_change(name, spec, row, before, before_set, after, after_set)
+    emit_change(name, before, look_at(name, spec, db, row, req), row)
     if own_answer(first) then
       return first, body, headers
     end
@@ -202,13 +212,12 @@ end
 local function deleter(name, spec)
   return function(req, db)
     local found = find(name, spec, req, db)
-    local id, project = found.id, project_of(spec, found)
-    local before = ask_targets(name, spec, db, found, req)
+    local before = look_at(name, spec, db, found, req)
     local first, body, headers = spec.delete(req, db, found)
     if own_answer(first) and first >= 300 then
       return first, body, headers
     end
-    emit(name, { project = function() return project end }, "deleted", { id = id }, before, nil)
+    emit(name, "deleted", before.id, before.project, before.targets, nil)
     if first == nil then
       return 204
     end

@@ -152,9 +152,9 @@ function App:connect(options)
   options = options or {}
   check_request("connect", options, stream_options)
   local request = { user = options.user, headers = copy(options.headers), query = copy(options.query) }
-  request.query.sessionId = options.session
-  request.query.entities = options.entities and table.concat(options.entities, ",")
-  request.headers["Last-Event-ID"] = options.lastEventId
+  request.query.sessionId = options.session or request.query.sessionId
+  request.query.entities = options.entities and table.concat(options.entities, ",") or request.query.entities
+  request.headers["Last-Event-ID"] = options.lastEventId or request.headers["Last-Event-ID"]
   local stream = Stream.connect(self, options.path or "/api/events", request, options.lastEventId)
   self.streams[stream] = true
   return stream

@@ -10,8 +10,8 @@ require "board.session".routes(app)
 require "board.projects"(app)
 require "board.members"(app)
 require "board.tasks"(app)
-require "board.own"(app, "label", "labels", { name = true, color = true })
-require "board.own"(app, "category", "categories", { name = true })
+require "board.own"(app, "label", "labels", { name = "string 1..100 trimmed", color = "string 1..50 trimmed" })
+require "board.own"(app, "category", "categories", { name = "string 1..100 trimmed" })
 
 app:static("/", "public")
 

@@ -17,6 +17,7 @@ end)
 
 app:entity("item", {
   path = "/api/items",
+  input = { title = "string 1..200 trimmed", done = "boolean default false" },
   list = function(_, db)
     return db:rows("SELECT * FROM items ORDER BY id")
   end,
@@ -24,10 +25,10 @@ app:entity("item", {
     return db:row("SELECT * FROM items WHERE id = ?", id)
   end,
   create = function(req, db)
-    return db:insert("items", { id = pillar.uuid(), title = req:json().title })
+    return db:insert("items", { id = pillar.uuid(), title = req.input.title, done = req.input.done })
   end,
   update = function(req, db, item)
-    return db:update("items", item.id, { done = req:json().done })
+    return db:update("items", item.id, req.input)
   end,
   delete = function(_, db, item)
     return db:delete("items", item.id)

@@ -4,6 +4,7 @@
 local check = require "pillar.check"
 local emit_api = require "pillar.emit_api"
 local entity = require "pillar.entity"
+local input = require "pillar.input"
 local pattern = require "pillar.pattern"
 
 ---@class pillar.User
@@ -15,8 +16,7 @@ local pattern = require "pillar.pattern"
 ---@field public? boolean anybody may ask, signed in or not; req.user is nil
 ---@field transaction? boolean false: the handler waits on something outside, and writes inside of db:transaction only
 ---@field silent? boolean nobody needs to know what the route changes, so that to emit nothing is right
-
----@alias pillar.Define fun(app: pillar.App, path: string, options: table|pillar.Handler, fn?: pillar.Handler)
+---@field input? table<string, pillar.RuleSpec> what the body may hold, of a GET the query; see req.input
 
 ---@class pillar.App
 ---@field package routes table[]
@@ -26,7 +26,7 @@ local App = {}
 App.__index = check.closed(App, "app:")
 
 local method_rank = { GET = 1, POST = 2, PUT = 3, PATCH = 4, DELETE = 5 }
-local route_options = { public = "boolean", transaction = "boolean", silent = "boolean" }
+local route_options = { public = "boolean", transaction = "boolean", silent = "boolean", input = "table" }
 
 ---@param settings? table
 ---@return pillar.App
@@ -90,39 +90,75 @@ function App:add_route(method, path, options, handler, level)
     public = options.public or false,
     silent = options.silent or false,
     status = options.status,
-    handler = handler,
+    rules = options.rules,
+    handler = options.rules and options.rules:guard(handler) or handler,
     source = check.source(level + 1),
   }
 end
 
-local function define(method)
-  return function(self, path, options, handler)
-    if handler == nil then
-      options, handler = {}, options
-    end
-    local what = ("app:%s(%s)"):format(method:lower(), tostring(path))
-    if type(options) ~= "table" or type(handler) ~= "function" then
-      error(what .. " takes a path, a table of options if need be, and a function", 2)
-    end
-    check.options(what, options, route_options, 2)
-    self:add_route(method, path, options, handler, 2)
+local function define(app, method, path, options, handler)
+  if handler == nil then
+    options, handler = {}, options
   end
+  local what = ("app:%s(%s)"):format(method:lower(), tostring(path))
+  if type(options) ~= "table" or type(handler) ~= "function" then
+    error(what .. " takes a path, a table of options if need be, and a function", 3)
+  end
+  check.options(what, options, route_options, 3)
+  local rules = options.input and input.compile(options.input, method == "GET" and "query" or "body", what, 3)
+  app:add_route(method, path, {
+    public = options.public,
+    transaction = options.transaction,
+    silent = options.silent,
+    rules = rules,
+  }, handler, 3)
 end
 
 --- A route that reads: its handler sees one snapshot of the database and can neither write nor emit.
----@type pillar.Define
-App.get = define "GET"
+---@overload fun(self: pillar.App, path: string, handler: pillar.Handler)
+---@param path string "/api/tasks/:id"
+---@param options pillar.RouteOptions
+---@param handler pillar.Handler
+function App:get(path, options, handler)
+  define(self, "GET", path, options, handler)
+end
 
---- Routes that change something: the handler is a transaction. When it returns, what it wrote and emitted is
+--- A route that changes something: the handler is a transaction. When it returns, what it wrote and emitted is
 --- committed; when it raises, or answers with 400 or above, all of that vanishes.
----@type pillar.Define
-App.post = define "POST"
----@type pillar.Define
-App.put = define "PUT"
----@type pillar.Define
-App.patch = define "PATCH"
----@type pillar.Define
-App.delete = define "DELETE"
+---@overload fun(self: pillar.App, path: string, handler: pillar.Handler)
+---@param path string "/api/tasks/:id"
+---@param options pillar.RouteOptions
+---@param handler pillar.Handler
+function App:post(path, options, handler)
+  define(self, "POST", path, options, handler)
+end
+
+--- As app:post, for PUT.
+---@overload fun(self: pillar.App, path: string, handler: pillar.Handler)
+---@param path string "/api/tasks/:id"
+---@param options pillar.RouteOptions
+---@param handler pillar.Handler
+function App:put(path, options, handler)
+  define(self, "PUT", path, options, handler)
+end
+
+--- As app:post, for PATCH.
+---@overload fun(self: pillar.App, path: string, handler: pillar.Handler)
+---@param path string "/api/tasks/:id"
+---@param options pillar.RouteOptions
+---@param handler pillar.Handler
+function App:patch(path, options, handler)
+  define(self, "PATCH", path, options, handler)
+end
+
+--- As app:post, for DELETE.
+---@overload fun(self: pillar.App, path: string, handler: pillar.Handler)
+---@param path string "/api/tasks/:id"
+---@param options pillar.RouteOptions
+---@param handler pillar.Handler
+function App:delete(path, options, handler)
+  define(self, "DELETE", path, options, handler)
+end
 
 --- Declares an entity, so that events may name it. With a table that has handlers, makes its routes too, and emits for
 --- them; see lua/pillar/entity.lua.

@@ -33,6 +33,19 @@ local function nearest(word, known)
   end
 end
 
+--- "; did you mean 'title'?", or nothing when no name is near.
+---@param word any
+---@param known table<string, any>
+---@param prefix? string what stands before the name in a script
+---@return string
+function check.suggestion(word, known, prefix)
+  local meant = type(word) == "string" and nearest(word, known)
+  if not meant then
+    return ""
+  end
+  return prefix and ("; did you mean %s%s?"):format(prefix, meant) or ("; did you mean '%s'?"):format(meant)
+end
+
 --- Raises, at the script's line, for a key of `options` that is not in `known` or has another type.
 ---@param what string for the message
 ---@param options table
@@ -42,9 +55,7 @@ function check.options(what, options, known, level)
   for name, value in pairs(options) do
     local wanted = known[name]
     if not wanted then
-      local meant = type(name) == "string" and nearest(name, known)
-      error(("%s: unknown field '%s'%s"):format(what, tostring(name),
-        meant and ("; did you mean '%s'?"):format(meant) or ""), level + 1)
+      error(("%s: unknown field '%s'%s"):format(what, tostring(name), check.suggestion(name, known)), level + 1)
     end
     if type(value) ~= wanted then
       error(("%s: '%s' must be a %s, not a %s"):format(what, name, wanted, type(value)), level + 1)
@@ -60,9 +71,7 @@ function check.closed(known, prefix)
   return function(_, name)
     local value = rawget(known, name)
     if value == nil then
-      local meant = type(name) == "string" and nearest(name, known)
-      error(("there is no %s%s%s"):format(prefix, tostring(name),
-        meant and ("; did you mean %s%s?"):format(prefix, meant) or ""), 2)
+      error(("there is no %s%s%s"):format(prefix, tostring(name), check.suggestion(name, known, prefix)), 2)
     end
     return value
   end

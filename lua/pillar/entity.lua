@@ -7,22 +7,33 @@
 local check = require "pillar.check"
 local core = require "pillar.core"
 local failure = require "pillar.failure"
+local input = require "pillar.input"
 local publish = require "pillar.emit"
 
 local entity = {}
 
+--- Gets the row that `find` has found as well.
+---@alias pillar.RowHandler fun(req: pillar.Request, db: pillar.Database, row: table): any, any, any
+
 ---@class pillar.EntitySpec
 ---@field path? string "/api/tasks"; needed with any handler
----@field list? fun(req, db): any  GET path
----@field get? fun(req, db, row): any  GET path/:id
----@field find? fun(db, id: string, req): table?  the row with this id, or nil: 404; needed by all that follow
----@field create? fun(req, db): table  POST path; returns the row
----@field update? fun(req, db, row): table  PATCH path/:id; returns the row as it is now
----@field replace? fun(req, db, row): table  PUT path/:id; the same
----@field delete? fun(req, db, row): table?  DELETE path/:id
----@field targets? fun(db, row, req): (string|integer)[]|table  whom a row concerns; needed with create, update, ...
+---@field input? table<string, pillar.RuleSpec> what bodies may hold; in req.input of create, replace and update
+---@field query? table<string, pillar.RuleSpec> what the query of `list` may hold; in its req.input
+---@field list? pillar.Handler  GET path
+---@field get? pillar.RowHandler  GET path/:id
+---@field find? pillar.Find  the row with this id, or nil: 404; needed by all that get a row
+---@field create? pillar.Handler  POST path; returns the row
+---@field update? pillar.RowHandler  PATCH path/:id; returns the row as it is now
+---@field replace? pillar.RowHandler  PUT path/:id; the same
+---@field delete? pillar.RowHandler  DELETE path/:id
+---@field targets? pillar.Targets  whom a row concerns; needed by all that change something
 ---@field silent? boolean some rows concern nobody, so that a change of them that is told to nobody is right
----@field project? fun(row): string|integer|nil  the event's projectId; by default row.projectId
+---@field project? fun(row: table): string|integer|nil  the event's projectId; by default row.projectId
+
+---@alias pillar.Find fun(db: pillar.Database, id: string, req: pillar.Request): table?
+
+--- User ids, or rows that hold one as userId, user_id or id; or pillar.everyone.
+---@alias pillar.Targets fun(db: pillar.Database, row: table, req: pillar.Request): (string|integer|table)[]|table
 
 local known = {
   path = "string",
@@ -36,6 +47,8 @@ local known = {
   targets = "function",
   project = "function",
   silent = "boolean",
+  input = "table",
+  query = "table",
 }
 
 local needs_find = { "get", "update", "replace", "delete" }
@@ -232,11 +245,15 @@ end
 function entity.define(app, name, spec, level)
   check_spec(name, spec, level + 1)
   local collection, one = spec.path, spec.path and spec.path:gsub("/+$", "") .. "/:id"
-  local function add(method, path, handler)
-    app:add_route(method, path, { silent = method ~= "GET" and spec.silent or nil }, handler, level + 2)
+  local what = ("app:entity(%q)"):format(name)
+  local rules = spec.input and input.compile(spec.input, "body", what, level + 1)
+  local query = spec.query and input.compile(spec.query, "query", what, level + 1)
+  local function add(method, path, handler, of_input)
+    local silent = method ~= "GET" and spec.silent or nil
+    app:add_route(method, path, { silent = silent, rules = of_input }, handler, level + 2)
   end
   if spec.list then
-    add("GET", collection, spec.list)
+    add("GET", collection, spec.list, query)
   end
   if spec.get then
     add("GET", one, function(req, db)
@@ -244,13 +261,13 @@ function entity.define(app, name, spec, level)
     end)
   end
   if spec.create then
-    add("POST", collection, creator(name, spec))
+    add("POST", collection, creator(name, spec), rules)
   end
   if spec.update then
-    add("PATCH", one, changer(name, spec, "update"))
+    add("PATCH", one, changer(name, spec, "update"), rules and rules:part())
   end
   if spec.replace then
-    add("PUT", one, changer(name, spec, "replace"))
+    add("PUT", one, changer(name, spec, "replace"), rules)
   end
   if spec.delete then
     add("DELETE", one, deleter(name, spec))

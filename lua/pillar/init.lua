@@ -5,6 +5,7 @@ local App = require "pillar.app"
 local check = require "pillar.check"
 local core = require "pillar.core"
 local failure = require "pillar.failure"
+local input = require "pillar.input"
 
 ---@class pillar
 local pillar = {
@@ -12,6 +13,7 @@ local pillar = {
   json = require "pillar.json",
   null = core.null,
   everyone = core.everyone,
+  input = input.public,
   log = require "pillar.log",
 }
 

@@ -11,6 +11,8 @@ local failure = require "pillar.failure"
 ---@field headers table<string, string> by name, whatever its case
 ---@field cookies table<string, string>
 ---@field body string
+---@field input? table<string, any> what the route's input rules let through: declared fields, with defaults
+---@field queryAll fun(self: pillar.Request, name: string): string[] all values of a query parameter
 ---@field user? pillar.User what authenticate returned
 ---@field sessionId? string the X-Session-Id of the tab that sent it
 ---@field remoteAddress string

@@ -2,9 +2,8 @@
 -- out loses it: that is an event of its own, for them alone.
 local pillar = require "pillar"
 local access = require "board.access"
-local input = require "board.input"
 
-local rules = { userId = input.text(100), role = input.one_of("owner", "editor", "viewer") }
+local role = "one of owner, editor, viewer"
 
 local function find(db, project_id, user_id)
   local member = db:row("SELECT * FROM members WHERE projectId = ? AND userId = ?", project_id, user_id)
@@ -43,9 +42,8 @@ end
 local function change(req, db)
   local id = req.params.id
   access.require(db, id, req.user.id, "owner")
-  local values = input.read(req:json(), { role = rules.role }, { role = true }, {})
   local member = find(db, id, req.params.userId)
-  member = db:update("members", { projectId = id, userId = member.userId }, values)
+  member = db:update("members", { projectId = id, userId = member.userId }, req.input)
   keep_an_owner(db, id)
   emit("updated", member, access.members(db, id), member)
   return member
@@ -68,10 +66,9 @@ return function(app)
     return find(db, req.params.id, req.params.userId)
   end)
 
-  app:post(path, function(req, db)
-    local id = req.params.id
+  app:post(path, { input = { userId = "id", role = role } }, function(req, db)
+    local id, values = req.params.id, req.input
     access.require(db, id, req.user.id, "owner")
-    local values = input.read(req:json(), rules, { userId = true, role = true }, {})
     if not db:row("SELECT 1 FROM users WHERE id = ?", values.userId) then
       pillar.fail(400, "invalid_field", "there is no such user", "userId")
     end
@@ -86,8 +83,8 @@ return function(app)
     return 201, member
   end)
 
-  app:patch(path .. "/:userId", change)
-  app:put(path .. "/:userId", change)
+  app:patch(path .. "/:userId", { input = { role = role } }, change)
+  app:put(path .. "/:userId", { input = { role = role } }, change)
 
   -- An owner may send anybody away; everybody may go.
   app:delete(path .. "/:userId", function(req, db)

@@ -1,18 +1,14 @@
 -- Rows that belong to one user, labels and categories: only the owner sees them, in all of the owner's sessions.
 local pillar = require "pillar"
-local input = require "board.input"
 
-local rules = { name = input.text(100), color = input.text(50) }
-
----@param fields table<string, boolean> those of `rules` that the row has
-return function(app, entity, name, fields)
-  local own = {}
-  for field in pairs(fields) do
-    own[field] = rules[field]
-  end
-
+---@param app pillar.App
+---@param entity string
+---@param name string of the table, and in the path
+---@param rules table<string, string> what a client may set
+return function(app, entity, name, rules)
   app:entity(entity, {
     path = "/api/" .. name,
+    input = rules,
 
     list = function(req, db)
       return db:rows(("SELECT * FROM %s WHERE ownerId = ? ORDER BY name"):format(name), req.user.id)
@@ -28,18 +24,18 @@ return function(app, entity, name, fields)
 
     -- A name that is taken breaks the table's UNIQUE, and is answered with 409 by itself.
     create = function(req, db)
-      local values = input.read(req:json(), own, fields, {})
+      local values = req.input
       values.id = pillar.uuid()
       values.ownerId = req.user.id
       return db:insert(name, values)
     end,
 
     update = function(req, db, row)
-      return db:update(name, row.id, input.read(req:json(), own, {}, {}))
+      return db:update(name, row.id, req.input)
     end,
 
     replace = function(req, db, row)
-      return db:update(name, row.id, input.read(req:json(), own, fields, {}))
+      return db:update(name, row.id, req.input)
     end,
 
     delete = function(_, db, row)

@@ -1,17 +1,15 @@
 local pillar = require "pillar"
 local access = require "board.access"
-local input = require "board.input"
-
-local rules = { name = input.text(100) }
 
 local function change(req, db, project)
   access.require(db, project.id, req.user.id, "owner")
-  return db:update("projects", project.id, input.read(req:json(), rules, { name = true }, {}))
+  return db:update("projects", project.id, req.input)
 end
 
 return function(app)
   app:entity("project", {
     path = "/api/projects",
+    input = { name = "string 1..100 trimmed" },
 
     list = function(req, db)
       return db:rows([[
@@ -29,10 +27,9 @@ return function(app)
     end,
 
     create = function(req, db)
-      local values = input.read(req:json(), rules, { name = true }, {})
       local project = db:insert("projects", {
         id = pillar.uuid(),
-        name = values.name,
+        name = req.input.name,
         createdBy = req.user.id,
         createdAt = pillar.now(),
       })

@@ -25,8 +25,8 @@ local function set_cookie(value, age)
 end
 
 function session.routes(app)
-  app:post("/api/login", { public = true, silent = true }, function(req, db)
-    local user = db:row("SELECT * FROM users WHERE id = ?", tostring(req:json().user))
+  app:post("/api/login", { public = true, silent = true, input = { user = "string 1..100" } }, function(req, db)
+    local user = db:row("SELECT * FROM users WHERE id = ?", req.input.user)
     if not user then
       pillar.fail(401, "unknown_user", "the demo users are ada, grace and linus", "user")
     end

@@ -1,21 +1,20 @@
 local pillar = require "pillar"
 local access = require "board.access"
-local input = require "board.input"
 
+-- A replacement sets what it does not name to its default as well; a change leaves it as it is.
 local rules = {
-  title = input.text(200),
-  projectId = input.text(100),
-  description = input.text(10000),
-  columnId = input.text(100),
-  assigneeId = input.text(100),
-  dueDate = input.date,
-  recurrence = input.one_of("daily", "weekly", "monthly"),
+  title = "string 1..200 trimmed",
+  projectId = "id",
+  description = "string ..10000 nullable default null",
+  columnId = "string 1..100 default todo",
+  assigneeId = "id nullable default null",
+  dueDate = "date nullable default null",
+  recurrence = "one of daily, weekly, monthly nullable default null",
 }
-local nullable = { description = true, assigneeId = true, dueDate = true, recurrence = true }
 
 -- Values for a new task, or a changed one: the project must be one that the user may edit, the assignee a member of it.
-local function read(req, db, required, project_id)
-  local values = input.read(req:json(), rules, required, nullable)
+local function read(req, db, project_id)
+  local values = req.input
   project_id = values.projectId or project_id
   if project_id then
     access.require(db, project_id, req.user.id, "editor")
@@ -99,22 +98,12 @@ local function complete(req, db)
   return task
 end
 
-local function read_order(body)
-  if type(body.tasks) ~= "table" or #body.tasks == 0 then
-    pillar.fail(400, "invalid_field", "tasks must be a list of { id, order }", "tasks")
-  end
-  for _, one in ipairs(body.tasks) do
-    if type(one) ~= "table" or type(one.id) ~= "string" or input.number(one.order) then
-      pillar.fail(400, "invalid_field", "tasks must be a list of { id, order }", "tasks")
-    end
-  end
-  return body.tasks
-end
+local places = { tasks = pillar.input.list({ id = "id", order = "number" }, "1..1000") }
 
 -- One event for each project, with the new places of its tasks.
 local function reorder(req, db)
   local moved = {}
-  for _, one in ipairs(read_order(req:json())) do
+  for _, one in ipairs(req.input.tasks) do
     local task = find(db, one.id, req) or pillar.fail(404, "not_found", "there is no task " .. one.id)
     access.require(db, task.projectId, req.user.id, "editor")
     db:update("tasks", task.id, { order = one.order, updatedAt = pillar.now() })
@@ -130,18 +119,20 @@ local function reorder(req, db)
       data = { tasks = tasks },
     }
   end
-  return { tasks = req:json().tasks }
+  return { tasks = req.input.tasks }
 end
 
 return function(app)
   app:entity("task", {
     path = "/api/tasks",
+    input = rules,
+    query = { projectId = "id optional" },
 
     list = function(req, db)
       return db:rows([[
         SELECT tasks.* FROM tasks JOIN members USING (projectId)
         WHERE userId = :user AND (:project IS NULL OR projectId = :project)
-        ORDER BY projectId, "order", id]], { user = req.user.id, project = req.query.projectId or pillar.null })
+        ORDER BY projectId, "order", id]], { user = req.user.id, project = req.input.projectId or pillar.null })
     end,
 
     find = find,
@@ -151,12 +142,12 @@ return function(app)
     end,
 
     create = function(req, db)
-      return insert(req, db, read(req, db, { title = true, projectId = true }))
+      return insert(req, db, read(req, db))
     end,
 
     update = function(req, db, task)
       access.require(db, task.projectId, req.user.id, "editor")
-      local values = read(req, db, {}, task.projectId)
+      local values = read(req, db, task.projectId)
       local moved = values.projectId and values.projectId ~= task.projectId
       if moved and task.assigneeId and not access.role(db, values.projectId, task.assigneeId) then
         values.assigneeId = values.assigneeId or pillar.null
@@ -164,15 +155,9 @@ return function(app)
       return db:update("tasks", task.id, values)
     end,
 
-    -- What the body does not name goes back to its default.
     replace = function(req, db, task)
       access.require(db, task.projectId, req.user.id, "editor")
-      local values = read(req, db, { title = true, projectId = true })
-      for field in pairs(nullable) do
-        values[field] = values[field] or pillar.null
-      end
-      values.columnId = values.columnId or "todo"
-      return db:update("tasks", task.id, values)
+      return db:update("tasks", task.id, read(req, db))
     end,
 
     delete = function(req, db, task)
@@ -185,6 +170,6 @@ return function(app)
     end,
   })
 
-  app:post("/api/tasks/reorder", reorder)
+  app:post("/api/tasks/reorder", { input = places }, reorder)
   app:post("/api/tasks/:id/complete", complete)
 end

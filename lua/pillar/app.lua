@@ -9,6 +9,7 @@ local pattern = require "pillar.pattern"
 
 ---@class pillar.User
 ---@field id string|integer
+---@field expiresAt? integer when the sign-in ends, in milliseconds since 1970 UTC
 
 ---@alias pillar.Handler fun(req: pillar.Request, db: pillar.Database): any, any, any
 

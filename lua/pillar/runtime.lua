@@ -33,10 +33,20 @@ function runtime.load(path)
   return description
 end
 
-local unauthorized = core.json_encode {
-  error = { code = "unauthorized", message = "sign in first" },
-}
-local unauthorized_headers = { "Content-Type", "application/json", "WWW-Authenticate", "Bearer" }
+local function unauthorized(message)
+  return 401, core.json_encode { error = { code = "unauthorized", message = message } },
+    { "Content-Type", "application/json", "WWW-Authenticate", "Bearer" }
+end
+
+--- When a user expires, in milliseconds since 1970; nil for never.
+local function expiry_of(user)
+  local at = user.expiresAt
+  local whole = type(at) == "number" and math.tointeger(at) or nil
+  if at ~= nil and not whole then
+    error("authenticate must return a user whose expiresAt, if there is one, is an integer: milliseconds since 1970", 0)
+  end
+  return whole
+end
 
 ---@param assumed? string the user, as JSON: a test says who asks
 local function sign_in(req, db, assumed)
@@ -47,7 +57,7 @@ local function sign_in(req, db, assumed)
     user = app.authenticator(req, db)
   end
   if not user then
-    return 401, unauthorized, unauthorized_headers
+    return unauthorized "sign in first"
   end
   local id = type(user) == "table" and user.id
   if math.type(id) == "integer" then
@@ -56,7 +66,11 @@ local function sign_in(req, db, assumed)
   if type(id) ~= "string" or id == "" then
     error("authenticate must return nil or a user: a table with an id, a string or an integer", 0)
   end
-  core.identify(id)
+  local expires = expiry_of(user)
+  if expires and expires <= core.now() then
+    return unauthorized "the sign-in has expired: sign in again"
+  end
+  core.identify(id, expires or 0)
   req.user = user
 end
 

@@ -99,6 +99,7 @@ struct stream_config broker_stream_config(const struct pillar_broker *b)
                                           .wide_targets = (size_t)s->wide_targets},
                                   .generation = *journal_generation(b->journal),
                                   .heartbeat_ms = s->heartbeat,
+                                  .expiry_notice_ms = s->expiry_notice,
                                   .retry_min_ms = (unsigned)s->retry_min,
                                   .retry_max_ms = (unsigned)s->retry_max};
 }

@@ -148,7 +148,8 @@ static void finish_stream(struct pillar_broker *broker, struct exchange *ex)
     struct stream_request request = {.user_id = ex->user_id,
                                      .session_id = session_of(&ex->request),
                                      .entities = pairs_get(&ex->request.query, STR("entities")),
-                                     .last_event_id = last_event_id_of(&ex->request)};
+                                     .last_event_id = last_event_id_of(&ex->request),
+                                     .expires_ms = ex->user_expires_ms};
     if (request.last_event_id.len > EVENT_ID_TEXT_MAX)
         request.last_event_id.len = EVENT_ID_TEXT_MAX; /* malformed, and said to be */
     http_open_stream(ex, &request);

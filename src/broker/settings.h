@@ -43,6 +43,7 @@ struct settings {
     uint64_t load_deadline;
     uint64_t script_memory;
     uint64_t heartbeat;
+    uint64_t expiry_notice;
     uint64_t retry_min;
     uint64_t retry_max;
     uint64_t history_events;

@@ -91,6 +91,7 @@ struct exchange {
 
     struct str user_id; /* who authenticate says it is, in the arena; empty: nobody, or not known yet */
 
+    uint64_t user_expires_ms; /* until when it is, by the wall clock; 0: for ever */
     struct str assumed_user; /* who asks, as a JSON object, in place of asking authenticate: of tests, never of a wire */
     struct str trouble;      /* what is wrong with the script, for who tests it: in the arena; empty: nothing */
 
@@ -105,7 +106,7 @@ struct exchange {
     void (*complete)(struct exchange *ex);
     const struct protocol *protocol; /* what it came by, and is answered by: see http/http.h. NULL: nobody asked */
     void *owner;                     /* of the handler that got it from http: what it must not outlive */
-    struct exchange *next; /* of whatever queue holds it */
+    struct exchange *next;           /* of whatever queue holds it */
 };
 
 /*

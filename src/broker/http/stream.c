@@ -6,11 +6,14 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "bus/sse.h"
+#include "http/expiry.h"
 
 enum {
     WHEEL_SLOTS = 16,
     FRAMES_PER_SEND = 64,        /* well under IOV_MAX */
     BYTES_PER_SEND = 256 * 1024, /* more than a socket takes at once by default */
+    EXPIRE_SLICE = 4096,         /* streams that are told of their end, or ended, in one tick */
+    NOTICE_AGAIN_MS = 1000,      /* when one that is full is told next */
 };
 
 struct stream {
@@ -22,6 +25,7 @@ struct stream {
     struct str session_id; /* behind the struct */
     struct str entities;   /* behind the struct */
     uint32_t sent_tick;    /* the hub's tick at the last send */
+    uint32_t expiry_place; /* in the hub's expiries; 0: it does not expire */
     bool full;             /* the sink takes no more for now */
 };
 
@@ -37,7 +41,8 @@ struct stream_hub {
     struct list wheel[WHEEL_SLOTS];
     uint32_t tick;
     uint64_t next_tick_ms;
-    unsigned next_slot; /* where the next new stream goes */
+    unsigned next_slot;           /* where the next new stream goes */
+    struct expiry_queue expiries; /* of the streams whose users expire */
     uint64_t jitter;
 };
 
@@ -77,6 +82,7 @@ void stream_hub_free(struct stream_hub *hub)
     if (hub == NULL)
         return;
     event_log_free(hub->log);
+    expiry_free(&hub->expiries);
     free(hub);
 }
 
@@ -133,6 +139,16 @@ static void append_resync(struct stream_hub *hub, struct buf *out, const char *r
     out->failed |= data.failed;
     buf_free(&data);
     counter_add(hub->counters, COUNT_RESYNCS, 1);
+}
+
+static void append_expiring(struct buf *out, uint64_t expires_ms)
+{
+    struct buf data = BUF_EMPTY;
+
+    buf_printf(&data, "{\"expiresAt\":%llu}", (unsigned long long)expires_ms);
+    (void)sse_append_event(out, &(struct sse_event){STR_NONE, STR("expiring"), buf_str(&data)}, NULL);
+    out->failed |= data.failed;
+    buf_free(&data);
 }
 
 /* Sends bytes of the stream's own. Short of memory, the stream stays as it was and tries again when it next can. */
@@ -313,6 +329,22 @@ static struct stream *allocate(const struct stream_request *request)
     return s;
 }
 
+/* Notes when the stream is to be told of its end, at the next tick at the earliest. False when memory is short. */
+static bool note_expiry(struct stream *s, uint64_t expires_ms)
+{
+    uint64_t notice = s->hub->config.expiry_notice_ms;
+    struct expiry entry = {expires_ms > notice ? expires_ms - notice : 0, expires_ms, &s->expiry_place};
+
+    return expires_ms == 0 || expiry_add(&s->hub->expiries, &entry);
+}
+
+static void release(struct stream *s)
+{
+    event_log_unsubscribe(s->hub->log, &s->subscriber);
+    expiry_remove(&s->hub->expiries, &s->expiry_place);
+    free(s);
+}
+
 struct stream *stream_open(struct stream_hub *hub, const struct stream_request *request, struct sink *sink,
                            struct str head)
 {
@@ -323,16 +355,15 @@ struct stream *stream_open(struct stream_hub *hub, const struct stream_request *
         return NULL;
     s->hub = hub;
     s->sink = sink;
-    if (!event_log_subscribe(hub->log, &s->subscriber, request->user_id)) {
-        free(s);
+    if (!event_log_subscribe(hub->log, &s->subscriber, request->user_id) || !note_expiry(s, request->expires_ms)) {
+        release(s);
         return NULL;
     }
     buf_append_str(&opening, head);
     append_opening(hub, s, request->last_event_id, &opening);
     if (opening.failed) {
-        event_log_unsubscribe(hub->log, &s->subscriber);
         buf_free(&opening);
-        free(s);
+        release(s);
         return NULL;
     }
     list_push(&hub->wheel[hub->next_slot++ % WHEEL_SLOTS], &s->in_wheel);
@@ -346,18 +377,20 @@ struct stream *stream_open(struct stream_hub *hub, const struct stream_request *
 
 void stream_close(struct stream *s)
 {
-    event_log_unsubscribe(s->hub->log, &s->subscriber);
     list_remove(&s->in_wheel);
     list_remove(&s->in_dirty);
     counter_add(s->hub->counters, COUNT_STREAMS_CLOSED, 1);
-    free(s);
+    release(s);
 }
 
+/* The client gets what there is for it, as far as it takes it now, and a time to come back. */
 static void end(struct stream *s, struct str comment)
 {
     struct sink *sink = s->sink;
     struct buf farewell = BUF_EMPTY;
 
+    if (s->subscriber.behind)
+        walk(s);
     stream_hub_append_refusal(s->hub, &farewell, comment);
     (void)send_own(s, &farewell);
     buf_free(&farewell);
@@ -375,6 +408,33 @@ void stream_hub_end_all(struct stream_hub *hub, struct str comment)
 }
 
 /* --- time --- */
+
+/* Tells a stream that its user expires soon. One that cannot be told now is told a little later. */
+static void tell_expiry(struct stream *s, const struct expiry *due, uint64_t wall_ms)
+{
+    struct buf notice = BUF_EMPTY;
+
+    append_expiring(&notice, due->expires_ms);
+    bool told = send_own(s, &notice);
+    buf_free(&notice);
+    uint64_t again = wall_ms + NOTICE_AGAIN_MS;
+    expiry_move(&s->hub->expiries, &s->expiry_place, told || again > due->expires_ms ? due->expires_ms : again);
+}
+
+static void expire(struct stream_hub *hub, uint64_t wall_ms)
+{
+    const struct expiry *due;
+
+    for (unsigned i = 0; i < EXPIRE_SLICE && (due = expiry_due(&hub->expiries, wall_ms)) != NULL; i++) {
+        struct stream *s = list_entry(due->place, struct stream, expiry_place);
+        if (due->expires_ms > wall_ms) {
+            tell_expiry(s, due, wall_ms);
+            continue;
+        }
+        counter_add(hub->counters, COUNT_STREAMS_EXPIRED, 1);
+        end(s, STR("the session has expired"));
+    }
+}
 
 static void keep_awake(struct stream_hub *hub, struct list *slot)
 {
@@ -400,6 +460,7 @@ void stream_hub_tick(struct stream_hub *hub, uint64_t now_ms, uint64_t wall_ms)
         step = 1;
 
     event_log_trim(hub->log, wall_ms);
+    expire(hub, wall_ms);
     /* After a pause longer than a turn, one turn reaches everybody. */
     if (now_ms > hub->next_tick_ms + step * WHEEL_SLOTS)
         hub->next_tick_ms = now_ms - step * (WHEEL_SLOTS - 1);

@@ -25,6 +25,7 @@ struct stream_config {
     uint64_t heartbeat_ms; /* a stream is never silent for longer */
     unsigned retry_min_ms; /* the reconnection time is drawn from this range */
     unsigned retry_max_ms;
+    uint64_t expiry_notice_ms; /* how long before its user expires a stream says so */
 };
 
 /* A hub whose history begins behind `position`. NULL when memory is short. `counters` outlives it. */
@@ -42,7 +43,10 @@ void stream_hub_gap(struct stream_hub *hub, uint64_t position);
 /* Lets at most `most` noted streams send. Returns true when some are still waiting. */
 bool stream_hub_flush(struct stream_hub *hub, size_t most);
 
-/* Drops old events and keeps quiet streams awake. To be called several times a heartbeat, with a flush behind it. */
+/*
+ * Drops old events, keeps quiet streams awake, and ends those whose user has expired (by the wall clock), after they have
+ * said that it is near. To be called several times a heartbeat, with a flush behind it.
+ */
 void stream_hub_tick(struct stream_hub *hub, uint64_t now_ms, uint64_t wall_ms);
 
 /* The position of the newest event that was delivered. */
@@ -59,6 +63,7 @@ struct stream_request {
     struct str session_id;    /* empty: no event is withheld */
     struct str entities;      /* names separated by commas; empty: all */
     struct str last_event_id; /* empty: from now on */
+    uint64_t expires_ms;      /* when the user expires, by the wall clock; 0: never */
 };
 
 /*

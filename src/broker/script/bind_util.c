@@ -76,13 +76,14 @@ static int util_log(lua_State *L)
     return 0;
 }
 
-/* identify(id): the request's user is this one. */
+/* identify(id, expires): the request's user is this one, until `expires` (milliseconds since 1970; 0: for ever). */
 static int util_identify(lua_State *L)
 {
     struct job *job = script_state_of(L)->job;
     struct str id;
 
     id.ptr = luaL_checklstring(L, 1, &id.len);
+    lua_Integer expires = luaL_checkinteger(L, 2);
     if (job == NULL || job->ex == NULL)
         return luaL_error(L, "there is no request");
     if (!event_id_valid(id))
@@ -93,6 +94,7 @@ static int util_identify(lua_State *L)
     if (job->user_id.ptr == NULL)
         return luaL_error(L, "out of memory");
     job->ex->user_id = job->user_id;
+    job->ex->user_expires_ms = (uint64_t)expires;
     return 0;
 }
 

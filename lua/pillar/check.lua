@@ -46,19 +46,29 @@ function check.suggestion(word, known, prefix)
   return prefix and ("; did you mean %s%s?"):format(prefix, meant) or ("; did you mean '%s'?"):format(meant)
 end
 
+--- Raises, at the script's line, for a key of `options` that is not in `known`.
+---@param what string for the message
+---@param options table
+---@param known table<string, any>
+---@param level integer of the script, as for error
+function check.names(what, options, known, level)
+  for name in pairs(options) do
+    if not known[name] then
+      error(("%s: unknown field '%s'%s"):format(what, tostring(name), check.suggestion(name, known)), level + 1)
+    end
+  end
+end
+
 --- Raises, at the script's line, for a key of `options` that is not in `known` or has another type.
 ---@param what string for the message
 ---@param options table
 ---@param known table<string, string> names and Lua types
 ---@param level integer of the script, as for error
 function check.options(what, options, known, level)
+  check.names(what, options, known, level + 1)
   for name, value in pairs(options) do
-    local wanted = known[name]
-    if not wanted then
-      error(("%s: unknown field '%s'%s"):format(what, tostring(name), check.suggestion(name, known)), level + 1)
-    end
-    if type(value) ~= wanted then
-      error(("%s: '%s' must be a %s, not a %s"):format(what, name, wanted, type(value)), level + 1)
+    if type(value) ~= known[name] then
+      error(("%s: '%s' must be a %s, not a %s"):format(what, name, known[name], type(value)), level + 1)
     end
   end
 end

@@ -4,6 +4,7 @@
 local App = require "pillar.app"
 local check = require "pillar.check"
 local core = require "pillar.core"
+local disconnect = require "pillar.disconnect"
 local failure = require "pillar.failure"
 local input = require "pillar.input"
 
@@ -31,6 +32,13 @@ end
 ---@param field? string the input field that is wrong
 function pillar.fail(status, code, message, field)
   failure.raise(status, code, message, field)
+end
+
+--- Ends a user's streams, all of them or those of one tab, when the handler's transaction is committed, behind its
+--- events. In a handler that fails it comes to nothing.
+---@param whom pillar.Disconnect
+function pillar.disconnect(whom)
+  disconnect(whom, 2)
 end
 
 --- Marks a table as a list, so that it is a list in JSON even when it is empty.

@@ -125,6 +125,7 @@ static void begin_stream(struct pillar_broker *broker, struct exchange *ex)
     if (!check_stream(ex))
         return;
     ex->kind = EXCHANGE_STREAM;
+    ex->stream_mark = stream_hub_mark(http_hub(ex));
     if (atomic_load(&broker->draining))
         http_refuse_stream(ex, "the server is going away");
     else if (ex->overloaded || !queue(ex))
@@ -149,10 +150,15 @@ static void finish_stream(struct pillar_broker *broker, struct exchange *ex)
                                      .session_id = session_of(&ex->request),
                                      .entities = pairs_get(&ex->request.query, STR("entities")),
                                      .last_event_id = last_event_id_of(&ex->request),
-                                     .expires_ms = ex->user_expires_ms};
+                                     .expires_ms = ex->user_expires_ms,
+                                     .mark = ex->stream_mark};
     if (request.last_event_id.len > EVENT_ID_TEXT_MAX)
         request.last_event_id.len = EVENT_ID_TEXT_MAX; /* malformed, and said to be */
-    http_open_stream(ex, &request);
+    const char *objection = stream_hub_objection(http_hub(ex), &request);
+    if (objection == NULL)
+        http_open_stream(ex, &request);
+    else
+        http_refuse_stream(ex, objection);
 }
 
 /* --- the broker's own endpoints --- */

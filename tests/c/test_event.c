@@ -364,6 +364,35 @@ TEST(an_event_that_could_not_be_sealed_is_still_a_draft)
     event_unref(ev);
 }
 
+/* --- the word to disconnect --- */
+
+TEST(a_disconnect_names_a_user_and_perhaps_a_session)
+{
+    struct error e = {0};
+    char long_id[EVENT_ID_MAX + 1];
+
+    memset(long_id, 'x', sizeof long_id);
+    struct event *ev = event_create_disconnect(STR("ada"), STR("tab"), &e);
+    assert_non_null(ev);
+    assert_int_equal(ev->kind, EVENT_DISCONNECT);
+    assert_str(ev->user_id, "ada");
+    assert_str(ev->session_id, "tab");
+    assert_true(event_seal(ev, &test_generation, 7, 8, &e));
+    assert_int_equal(ev->position, 7);
+    assert_null(ev->frame);
+    event_unref(ev);
+    assert_null(event_create_disconnect(STR_NONE, STR("tab"), &e));
+    assert_error(&e, "invalid_field", "userId");
+    assert_null(event_create_disconnect(STR("a\n"), STR_NONE, &e));
+    assert_error(&e, "invalid_field", "userId");
+    assert_null(event_create_disconnect(STR("ada"), (struct str){long_id, sizeof long_id}, &e));
+    assert_error(&e, "invalid_field", "sessionId");
+    alloc_permit(0);
+    assert_null(event_create_disconnect(STR("ada"), STR_NONE, &e));
+    (void)alloc_permit_all();
+    assert_error(&e, "out_of_memory", "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,6 +414,7 @@ int main(void)
         cmocka_unit_test(references_keep_an_event),
         cmocka_unit_test(an_event_is_made_whole_or_not_at_all),
         cmocka_unit_test(an_event_that_could_not_be_sealed_is_still_a_draft),
+        cmocka_unit_test(a_disconnect_names_a_user_and_perhaps_a_session),
     };
 
     return RUN_TESTS(tests);

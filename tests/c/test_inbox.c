@@ -161,6 +161,43 @@ TEST(events_that_find_no_memory_are_missed)
     close_inbox(&f);
 }
 
+static void deliver_disconnect(struct fixture *f, uint64_t position)
+{
+    struct event *ev = make_disconnect("ada", NULL, position);
+
+    f->inbox.outlet.deliver(&f->inbox.outlet, &ev, 1);
+    event_unref(ev);
+}
+
+/* Nobody stays connected because there was no room for the word. */
+TEST(a_disconnect_that_finds_no_room_is_not_forgotten)
+{
+    struct fixture f;
+
+    open_inbox(&f, 2);
+    deliver_disconnect(&f, 0);
+    take(&f);
+    assert_int_equal(f.batch.event_count, 1);
+    assert_false(f.batch.missed_disconnect);
+    deliver(&f, 1, 3); /* too many, but none of them a disconnect */
+    take(&f);
+    assert_int_equal(f.batch.missed, 3);
+    assert_false(f.batch.missed_disconnect);
+    deliver_disconnect(&f, 3);
+    deliver(&f, 4, 2); /* it waits already, and is dropped with the others */
+    take(&f);
+    assert_int_equal(f.batch.missed, 5);
+    assert_true(f.batch.missed_disconnect);
+    deliver(&f, 6, 2);
+    deliver_disconnect(&f, 7); /* it comes when there is no room */
+    take(&f);
+    assert_int_equal(f.batch.missed, 7);
+    assert_true(f.batch.missed_disconnect);
+    take(&f);
+    assert_false(f.batch.missed_disconnect);
+    close_inbox(&f);
+}
+
 TEST(exchanges_come_back_oldest_first)
 {
     struct fixture f;
@@ -229,6 +266,7 @@ int main(void)
         cmocka_unit_test(whoever_puts_something_in_wakes_the_loop),
         cmocka_unit_test(too_many_events_are_missed_as_a_whole),
         cmocka_unit_test(events_that_find_no_memory_are_missed),
+        cmocka_unit_test(a_disconnect_that_finds_no_room_is_not_forgotten),
         cmocka_unit_test(exchanges_come_back_oldest_first),
         cmocka_unit_test(nothing_is_lost_between_threads),
     };

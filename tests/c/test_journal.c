@@ -193,6 +193,25 @@ TEST(a_transaction_without_events_publishes_nothing)
     close_journal(&f);
 }
 
+/* Otherwise a Sync-Position could name a place that no log ever reaches. */
+TEST(a_disconnect_takes_no_id)
+{
+    static struct fixture f;
+    struct event *events[2] = {draft(), event_create_disconnect(STR("ada"), STR_NONE, NULL)};
+    struct error e;
+
+    open_journal(&f);
+    assert_true(journal_prepare(f.journal, NULL, events, 2, &e));
+    journal_publish(f.journal, events, 2);
+    assert_int_equal(events[1]->position, 1);
+    assert_int_equal(journal_position(f.journal), 1);
+    commit(&f, 1);
+    assert_int_equal(journal_position(f.journal), 2);
+    event_unref(events[0]);
+    event_unref(events[1]);
+    close_journal(&f);
+}
+
 TEST(each_journal_has_a_generation_of_its_own)
 {
     static struct fixture a, b;
@@ -274,6 +293,7 @@ int main(void)
         cmocka_unit_test(a_preparation_that_fails_uses_up_no_ids),
         cmocka_unit_test(the_position_moves_after_the_delivery),
         cmocka_unit_test(a_transaction_without_events_publishes_nothing),
+        cmocka_unit_test(a_disconnect_takes_no_id),
         cmocka_unit_test(each_journal_has_a_generation_of_its_own),
         cmocka_unit_test(a_journal_is_made_whole_or_not_at_all),
         cmocka_unit_test(waiting_for_the_lock_ends_at_the_deadline),

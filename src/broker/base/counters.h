@@ -28,6 +28,7 @@
     X(COUNT_QUEUE_REFUSALS, "queue_refusals", "Requests refused because the request queue was full.")                  \
     X(COUNT_STREAMS_OPENED, "streams_opened", "Event streams opened.")                                                 \
     X(COUNT_STREAMS_CLOSED, "streams_closed", "Event streams ended.")                                                  \
+    X(COUNT_STREAMS_DISCONNECTED, "streams_disconnected", "Event streams ended by the script.")                        \
     X(COUNT_STREAMS_EXPIRED, "streams_expired", "Event streams ended because their user's sign-in has expired.")       \
     X(COUNT_STREAMS_REFUSED, "streams_refused", "Event streams sent away to come back later.")                         \
     X(COUNT_DELIVERIES, "deliveries", "Events handed to a stream's connection.")                                       \

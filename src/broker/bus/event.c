@@ -143,6 +143,27 @@ struct event *event_create(const struct event_fields *fields, struct error *e)
     return ev;
 }
 
+struct event *event_create_disconnect(struct str user_id, struct str session_id, struct error *e)
+{
+    if (user_id.len == 0) {
+        (void)error_field(e, "userId", "userId is missing");
+        return NULL;
+    }
+    if (!check_optional_id("userId", user_id, e) || !check_optional_id("sessionId", session_id, e))
+        return NULL;
+    struct event *ev = calloc(1, sizeof *ev + user_id.len + session_id.len);
+    if (ev == NULL) {
+        error_no_memory(e);
+        return NULL;
+    }
+    char *at = (char *)(ev + 1);
+    atomic_init(&ev->references, 1);
+    ev->kind = EVENT_DISCONNECT;
+    ev->user_id = store(&at, user_id);
+    ev->session_id = store(&at, session_id);
+    return ev;
+}
+
 static void append_member(struct buf *out, const char *name, struct str value)
 {
     if (value.len == 0)
@@ -169,7 +190,8 @@ static void append_payload(struct buf *out, const struct event *ev, uint64_t tim
     buf_append_char(out, '}');
 }
 
-bool event_seal(struct event *ev, const struct generation *g, uint64_t position, uint64_t timestamp_ms, struct error *e)
+static bool build_frame(struct event *ev, const struct generation *g, uint64_t position, uint64_t timestamp_ms,
+                        struct error *e)
 {
     char id[POSITION_TEXT_MAX];
     struct buf payload = BUF_EMPTY;
@@ -189,9 +211,16 @@ bool event_seal(struct event *ev, const struct generation *g, uint64_t position,
     }
     free(ev->data);
     ev->data = NULL;
+    ev->frame = buf_take(&frame, &ev->frame_len);
+    return true;
+}
+
+bool event_seal(struct event *ev, const struct generation *g, uint64_t position, uint64_t timestamp_ms, struct error *e)
+{
+    if (ev->kind == EVENT_SYNC && !build_frame(ev, g, position, timestamp_ms, e))
+        return false;
     ev->position = position;
     ev->timestamp_ms = timestamp_ms;
-    ev->frame = buf_take(&frame, &ev->frame_len);
     return true;
 }
 

@@ -1,5 +1,6 @@
 /*
- * event.h - a sync event: what happened to which entity, and whom it concerns.
+ * event.h - a sync event: what happened to which entity, and whom it concerns; or the word that a user's streams are to
+ * end, which goes the same way, so that it comes behind the events that were committed with it.
  *
  * An event has two lives. As a draft it belongs to the one thread that made it, inside a transaction that may
  * still fail. event_seal gives it its place in the history and builds its frame; from then on it is immutable
@@ -23,8 +24,14 @@ struct event_target {
     struct str user_id; /* inside the event's own memory */
 };
 
+enum event_kind {
+    EVENT_SYNC,
+    EVENT_DISCONNECT /* ends the streams of user_id: those of session_id, or all if that is empty. Has no id, no frame */
+};
+
 struct event {
     _Atomic uint32_t references;
+    enum event_kind kind;
     bool everyone; /* meant for every user; targets is then empty */
     struct str entity;
     struct str action;
@@ -38,7 +45,7 @@ struct event {
     char *data; /* owned JSON text; NULL: none, or sealed (it is then in the frame) */
     size_t data_len;
 
-    uint64_t position;     /* 0 until sealed */
+    uint64_t position;     /* 0 until sealed; of a disconnect: that of the event it comes behind */
     uint64_t timestamp_ms; /* wall clock at the commit */
     char *frame;           /* owned; NULL until sealed */
     size_t frame_len;
@@ -64,6 +71,12 @@ struct event_fields {
  * that is empty, too long, not UTF-8 or has control characters), or "out_of_memory".
  */
 struct event *event_create(const struct event_fields *fields, struct error *e);
+
+/*
+ * Makes a draft of the word that ends streams; the caller owns the one reference. Failure: NULL with "invalid_field" for
+ * a user that is missing or malformed or a malformed session, or "out_of_memory".
+ */
+struct event *event_create_disconnect(struct str user_id, struct str session_id, struct error *e);
 
 /*
  * Gives a draft its place and its time and builds the frame. Failure: false with "out_of_memory"; the event

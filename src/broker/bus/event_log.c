@@ -459,6 +459,13 @@ void event_log_level(struct subscriber *s)
     s->behind = false;
 }
 
+const struct list *event_log_subscribers(const struct event_log *log, struct str user_id)
+{
+    const struct log_user *user = find_user(log, user_id, hash_str(user_id));
+
+    return user == NULL || list_empty(&user->subscribers) ? NULL : &user->subscribers;
+}
+
 struct str event_log_user_id(const struct subscriber *s)
 {
     return s->user->id;

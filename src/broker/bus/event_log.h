@@ -104,6 +104,9 @@ enum log_walk event_log_next(struct event_log *log, const struct subscriber *s, 
 /* To be called when a walk reached LOG_END and all of it was taken: on_event speaks again at the next event. */
 void event_log_level(struct subscriber *s);
 
+/* The subscribers of this user, by their `of_user`; NULL: there are none. Valid until one comes or goes. */
+const struct list *event_log_subscribers(const struct event_log *log, struct str user_id);
+
 /* The subscriber's user id, borrowed. */
 struct str event_log_user_id(const struct subscriber *s);
 

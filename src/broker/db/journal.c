@@ -59,9 +59,12 @@ bool journal_prepare(struct journal *j, struct db *db, struct event *const *even
     uint64_t now_ms = clock_wall_ms();
 
     (void)db;
-    for (size_t i = 0; i < count; i++)
-        if (!event_seal(events[i], &j->generation, ++position, now_ms, e))
+    for (size_t i = 0; i < count; i++) {
+        /* Who is to be disconnected is no part of the history: it takes no id. */
+        position += events[i]->kind == EVENT_SYNC ? 1 : 0;
+        if (!event_seal(events[i], &j->generation, position, now_ms, e))
             return false;
+    }
     return true;
 }
 

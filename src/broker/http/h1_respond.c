@@ -383,4 +383,10 @@ static struct counters *counters_of(struct exchange *ex)
     return &mine(ex)->loop->counters;
 }
 
-const struct protocol h1_protocol = {h1_respond, h1_respond_file, h1_open_stream, h1_refuse_stream, counters_of};
+static struct stream_hub *hub_of(struct exchange *ex)
+{
+    return mine(ex)->loop->hub;
+}
+
+const struct protocol h1_protocol = {h1_respond,       h1_respond_file, h1_open_stream,
+                                     h1_refuse_stream, counters_of,     hub_of};

@@ -73,7 +73,7 @@ const struct counters *http_server_counters(const struct http_server *server, un
 
 /*
  * A protocol: how the requests that come by it are answered. HTTP/1.1 is one; the virtual clients of a script's tests are
- * another. Each call but the last takes the exchange over, on the thread that owns it.
+ * another. Each call but the last two takes the exchange over, on the thread that owns it.
  */
 struct static_mount;
 
@@ -83,10 +83,14 @@ struct protocol {
     void (*open_stream)(struct exchange *ex, const struct stream_request *request);
     void (*refuse_stream)(struct exchange *ex, const char *reason);
     struct counters *(*counters)(struct exchange *ex);
+    struct stream_hub *(*hub)(struct exchange *ex); /* of the streams that it opens */
 };
 
 /* Counts for the loop that the exchange came from, on its thread. */
 void http_count(struct exchange *ex, enum counter which);
+
+/* The streams beside which it would open one. */
+struct stream_hub *http_hub(struct exchange *ex);
 
 /* --- answers, by whatever protocol the exchange came; each takes it over --- */
 

@@ -10,6 +10,14 @@ static void drop_events(struct inbox_batch *batch)
     batch->event_count = 0;
 }
 
+static bool has_disconnect(struct event *const *events, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (events[i]->kind == EVENT_DISCONNECT)
+            return true;
+    return false;
+}
+
 static bool make_room(struct inbox_batch *batch, size_t most, size_t count)
 {
     size_t needed = batch->event_count + count;
@@ -39,6 +47,7 @@ static void deliver(struct bus_outlet *outlet, struct event *const *events, size
         for (size_t i = 0; i < count; i++)
             batch->events[batch->event_count++] = event_ref(events[i]);
     } else {
+        batch->missed_disconnect |= has_disconnect(batch->events, batch->event_count) || has_disconnect(events, count);
         drop_events(batch);
         batch->missed = events[count - 1]->position;
     }

@@ -3,7 +3,7 @@
  *
  * One of the four places where threads meet. Events are bounded: when the loop does not keep up, they are
  * dropped, and the loop is told the position up to which it has missed them. Exchanges are bounded by the
- * request queue.
+ * request queue. A word to disconnect that would be dropped with them becomes one to everybody: nobody stays who was to go.
  */
 #ifndef PILLAR_HTTP_INBOX_H
 #define PILLAR_HTTP_INBOX_H
@@ -19,6 +19,7 @@ struct inbox_batch {
     size_t event_count;
     size_t event_room;
     uint64_t missed;            /* events up to this position were dropped, those here included; 0: none were */
+    bool missed_disconnect;     /* and with them the word to disconnect somebody */
     struct exchange *exchanges; /* a list by `next`, oldest first */
     bool drain;
     bool stop;

@@ -173,6 +173,8 @@ void io_loop_take_inbox(struct io_loop *loop)
         log_warn("http", "a loop did not keep up: its streams are told to refetch");
         stream_hub_gap(loop->hub, batch->missed);
     }
+    if (batch->missed_disconnect)
+        stream_hub_end_all(loop->hub, STR("disconnected"));
     stream_hub_deliver(loop->hub, batch->events, batch->event_count);
     for (size_t i = 0; i < batch->event_count; i++)
         event_unref(batch->events[i]);

@@ -6,6 +6,11 @@ void http_count(struct exchange *ex, enum counter which)
     counter_add(ex->protocol->counters(ex), which, 1);
 }
 
+struct stream_hub *http_hub(struct exchange *ex)
+{
+    return ex->protocol->hub(ex);
+}
+
 void http_respond(struct exchange *ex)
 {
     ex->protocol->respond(ex);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/random.h"
 #include "bus/sse.h"
@@ -14,6 +15,7 @@ enum {
     BYTES_PER_SEND = 256 * 1024, /* more than a socket takes at once by default */
     EXPIRE_SLICE = 4096,         /* streams that are told of their end, or ended, in one tick */
     NOTICE_AGAIN_MS = 1000,      /* when one that is full is told next */
+    DISCONNECTS_KEPT = 256,      /* a stream that opens looks whether its user is among the last */
 };
 
 struct stream {
@@ -41,8 +43,10 @@ struct stream_hub {
     struct list wheel[WHEEL_SLOTS];
     uint32_t tick;
     uint64_t next_tick_ms;
-    unsigned next_slot;           /* where the next new stream goes */
-    struct expiry_queue expiries; /* of the streams whose users expire */
+    unsigned next_slot;                      /* where the next new stream goes */
+    struct expiry_queue expiries;            /* of the streams whose users expire */
+    uint64_t disconnects;                    /* so far */
+    uint64_t disconnected[DISCONNECTS_KEPT]; /* the users of the last ones, by their hashes */
     uint64_t jitter;
 };
 
@@ -84,12 +88,6 @@ void stream_hub_free(struct stream_hub *hub)
     event_log_free(hub->log);
     expiry_free(&hub->expiries);
     free(hub);
-}
-
-void stream_hub_deliver(struct stream_hub *hub, struct event *const *events, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        event_log_append(hub->log, events[i]);
 }
 
 void stream_hub_gap(struct stream_hub *hub, uint64_t position)
@@ -398,10 +396,69 @@ static void end(struct stream *s, struct str comment)
     sink->ops->end(sink);
 }
 
+static void disconnect(struct stream_hub *hub, const struct event *ev)
+{
+    const struct list *streams = event_log_subscribers(hub->log, ev->user_id);
+    struct list ending;
+    struct list *node;
+
+    hub->disconnected[hub->disconnects++ % DISCONNECTS_KEPT] = hash_str(ev->user_id);
+    if (streams == NULL)
+        return;
+    list_init(&ending);
+    for (node = streams->next; node != streams; node = node->next) {
+        struct stream *s = list_entry(node, struct stream, subscriber.of_user);
+        if (ev->session_id.len > 0 && !str_eq(ev->session_id, s->session_id))
+            continue;
+        list_remove(&s->in_dirty);
+        list_push(&ending, &s->in_dirty);
+    }
+    while ((node = list_pop(&ending)) != NULL) {
+        counter_add(hub->counters, COUNT_STREAMS_DISCONNECTED, 1);
+        end(list_entry(node, struct stream, in_dirty), STR("disconnected"));
+    }
+}
+
+void stream_hub_deliver(struct stream_hub *hub, struct event *const *events, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (events[i]->kind == EVENT_DISCONNECT)
+            disconnect(hub, events[i]);
+        else
+            event_log_append(hub->log, events[i]);
+    }
+}
+
+uint64_t stream_hub_mark(const struct stream_hub *hub)
+{
+    return hub->disconnects;
+}
+
+/* Where more were disconnected than are remembered, anybody may have been among them. */
+static bool was_disconnected(const struct stream_hub *hub, struct str user_id, uint64_t since)
+{
+    uint64_t hash = hash_str(user_id);
+
+    if (hub->disconnects - since > DISCONNECTS_KEPT)
+        return true;
+    for (; since < hub->disconnects; since++)
+        if (hub->disconnected[since % DISCONNECTS_KEPT] == hash)
+            return true;
+    return false;
+}
+
+const char *stream_hub_objection(const struct stream_hub *hub, const struct stream_request *request)
+{
+    if (was_disconnected(hub, request->user_id, request->mark))
+        return "disconnected";
+    return NULL;
+}
+
 void stream_hub_end_all(struct stream_hub *hub, struct str comment)
 {
     struct list *node;
 
+    hub->disconnects += DISCONNECTS_KEPT + 1;
     for (int i = 0; i < WHEEL_SLOTS; i++)
         while ((node = list_pop(&hub->wheel[i])) != NULL)
             end(list_entry(node, struct stream, in_wheel), comment);

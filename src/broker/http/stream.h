@@ -34,7 +34,10 @@ struct stream_hub *stream_hub_create(const struct stream_config *config, uint64_
 /* Needs all streams closed. Accepts NULL. */
 void stream_hub_free(struct stream_hub *hub);
 
-/* Takes events into the log and notes which streams have something to send; stream_hub_flush sends it. */
+/*
+ * Takes events into the log and notes which streams have something to send; stream_hub_flush sends it. Where one of them is
+ * the word to disconnect a user, the streams it means send what there is for them before it, and end.
+ */
 void stream_hub_deliver(struct stream_hub *hub, struct event *const *events, size_t count);
 
 /* The hub missed events up to `position`: every stream is to be told so. */
@@ -52,11 +55,17 @@ void stream_hub_tick(struct stream_hub *hub, uint64_t now_ms, uint64_t wall_ms);
 /* The position of the newest event that was delivered. */
 uint64_t stream_hub_head(const struct stream_hub *hub);
 
-/* Ends all streams with a reconnection time, each drawn anew. */
+/* Ends all streams with a reconnection time, each drawn anew. Who was about to open one is sent away as well. */
 void stream_hub_end_all(struct stream_hub *hub, struct str comment);
 
 /* Appends what a client gets that is to come back later: a reconnection time and a comment. */
 void stream_hub_append_refusal(struct stream_hub *hub, struct buf *out, struct str comment);
+
+/*
+ * What a stream that asks for admission is to remember, taken before it is looked up who the user is: a user who is
+ * disconnected between then and the opening must not slip in by a sign-in that was still good when it was looked at.
+ */
+uint64_t stream_hub_mark(const struct stream_hub *hub);
 
 struct stream_request {
     struct str user_id;
@@ -64,7 +73,11 @@ struct stream_request {
     struct str entities;      /* names separated by commas; empty: all */
     struct str last_event_id; /* empty: from now on */
     uint64_t expires_ms;      /* when the user expires, by the wall clock; 0: never */
+    uint64_t mark;            /* what stream_hub_mark said before it was known who the user is */
 };
+
+/* Why the stream must not open, a comment for its client; NULL: it may. */
+const char *stream_hub_objection(const struct stream_hub *hub, const struct stream_request *request);
 
 /*
  * Opens a stream and sends `head`, the reconnection time, `ready`, and what the client has missed. Returns

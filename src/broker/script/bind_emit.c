@@ -1,6 +1,6 @@
 /*
  * emit_sync_event: checks the table a script gives, fills in what the request knows, and adds a draft to the
- * transaction. Nothing is sent before the transaction is committed.
+ * transaction. pillar.disconnect adds the word that ends streams. Nothing is sent before the transaction is committed.
  */
 #include <lauxlib.h>
 #include <stdio.h>
@@ -198,23 +198,36 @@ static void check_amount(lua_State *L, struct job *job, size_t bytes, bool from_
     (void)failure_raise(L, &e);
 }
 
-static struct job *emitting_job(lua_State *L)
+/* `what` is the function's name, for scripts. */
+static struct job *emitting_job(lua_State *L, const char *what)
 {
     struct job *job = script_state_of(L)->job;
 
     if (job == NULL)
-        luaL_error(L, "emit_sync_event works inside handlers only");
+        luaL_error(L, "%s works inside handlers only", what);
     else if (!job->in_transaction && job->access == JOB_FREE)
-        luaL_error(L, "emit_sync_event in a route with transaction = false works inside db:transaction only");
+        luaL_error(L, "%s in a route with transaction = false works inside db:transaction only", what);
     else if (!job->in_transaction)
-        luaL_error(L, "emit_sync_event works in handlers that may write, not in a GET and not in authenticate");
+        luaL_error(L, "%s works in handlers that may write, not in a GET and not in authenticate", what);
     return job;
+}
+
+/* Takes the draft over. NULL: *e says why there is none. */
+static int add_draft(lua_State *L, struct job *job, struct event *draft, struct error *e)
+{
+    if (draft == NULL)
+        return failure_raise(L, e);
+    if (worker_add_event(job->worker, draft))
+        return 0;
+    event_unref(draft);
+    (void)error_no_memory(e);
+    return failure_raise(L, e);
 }
 
 /* emit(event, defaults): with `defaults`, userId and sessionId are the request's unless the event names others. */
 static int emit(lua_State *L)
 {
-    struct job *job = emitting_job(L);
+    struct job *job = emitting_job(L, "emit_sync_event");
     bool defaults = lua_toboolean(L, 2) != 0;
     struct event_fields f = {0};
     struct error e;
@@ -230,15 +243,24 @@ static int emit(lua_State *L)
     read_targets(L, job, &f);
     read_data(L, job, &f);
     check_amount(L, job, sizeof(struct event) + f.data.len + f.target_count * sizeof *f.targets, defaults);
-    struct event *ev = event_create(&f, &e);
-    if (ev == NULL)
-        return failure_raise(L, &e);
-    if (!worker_add_event(job->worker, ev)) {
-        event_unref(ev);
-        (void)error_no_memory(&e);
-        return failure_raise(L, &e);
-    }
-    return 0;
+    return add_draft(L, job, event_create(&f, &e), &e);
+}
+
+/* disconnect(userId, sessionId): ends the streams of a user, or of one of the user's sessions, with the commit. */
+static int disconnect(lua_State *L)
+{
+    struct job *job = emitting_job(L, "pillar.disconnect");
+    struct str user = STR_NONE;
+    struct str session = STR_NONE;
+    struct error e;
+
+    lua_settop(L, 2);
+    if (!lua_isnil(L, 1) && !id_at(L, 1, &user))
+        return refuse(L, "userId", "must be a string or an integer");
+    if (!lua_isnil(L, 2) && (!id_at(L, 2, &session) || session.len == 0))
+        return refuse(L, "sessionId", "must be a string that is not empty");
+    check_amount(L, job, sizeof(struct event) + user.len + session.len, true);
+    return add_draft(L, job, event_create_disconnect(user, session, &e), &e);
 }
 
 /* declare_entities(names): the set that emit accepts. */
@@ -263,7 +285,8 @@ static int everyone_to_string(lua_State *L)
 
 void bind_emit_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"emit", emit}, {"declare_entities", declare_entities}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"emit", emit}, {"disconnect", disconnect}, {"declare_entities", declare_entities}, {NULL, NULL}};
 
     luaL_setfuncs(L, functions, 0);
     lua_newtable(L);

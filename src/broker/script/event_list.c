@@ -22,6 +22,20 @@ void event_list_cut(struct event_list *list, size_t count)
         event_unref(list->at[--list->count]);
 }
 
+size_t event_list_settle(struct event_list *list)
+{
+    size_t changes = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        struct event *ev = list->at[i];
+        if (ev->kind != EVENT_SYNC)
+            continue;
+        list->at[i] = list->at[changes];
+        list->at[changes++] = ev;
+    }
+    return changes;
+}
+
 void event_list_free(struct event_list *list)
 {
     event_list_cut(list, 0);

@@ -21,6 +21,8 @@ struct event_list {
 bool event_list_add(struct event_list *list, struct event *ev);
 /* Drops what is behind the first `count`. */
 void event_list_cut(struct event_list *list, size_t count);
+/* Puts the disconnects behind the other events, whose order stays, and returns how many those are. */
+size_t event_list_settle(struct event_list *list);
 void event_list_free(struct event_list *list);
 
 struct script_limits {

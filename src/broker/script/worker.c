@@ -313,7 +313,7 @@ static void look_for_untargeted(struct worker *w, const struct job *job)
         return;
     for (size_t i = job->first_event; i < w->events.count && text.len == 0; i++) {
         const struct event *ev = w->events.at[i];
-        if (ev->everyone || ev->target_count > 0)
+        if (ev->kind != EVENT_SYNC || ev->everyone || ev->target_count > 0)
             continue;
         append_route(w, job->ex, &text);
         buf_printf(&text,
@@ -404,13 +404,14 @@ static bool survives(struct worker *w, enum commit_stage stage, struct error *e)
 /* Commits and publishes, or rolls back. */
 static bool commit(struct worker *w, struct error *e)
 {
+    size_t changes = event_list_settle(&w->events);
     bool ok = survives(w, BEFORE_COMMIT, e) && journal_prepare(w->journal, w->db, w->events.at, w->events.count, e) &&
               (w->db == NULL || db_commit(w->db, e)) && survives(w, AFTER_COMMIT, e);
 
     if (ok) {
         journal_publish(w->journal, w->events.at, w->events.count);
         counter_add(&w->counters, COUNT_COMMITS, 1);
-        counter_add(&w->counters, COUNT_EVENTS, w->events.count);
+        counter_add(&w->counters, COUNT_EVENTS, changes);
         return true;
     }
     counter_add(&w->counters, COUNT_COMMIT_FAILURES, 1);

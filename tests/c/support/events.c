@@ -31,3 +31,13 @@ struct event *make_event_for(const char *users, uint64_t position)
         fields.target_count++;
     return make_event(&fields, position, position);
 }
+
+struct event *make_disconnect(const char *user, const char *session, uint64_t position)
+{
+    struct error e;
+    struct event *ev = event_create_disconnect(str_of(user), str_of(session), &e);
+
+    assert_that(ev != NULL, "it was refused: %s", e.message);
+    assert_true(event_seal(ev, &test_generation, position, position, &e));
+    return ev;
+}

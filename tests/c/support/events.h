@@ -19,4 +19,7 @@ struct event *make_event(const struct event_fields *fields, uint64_t position, u
  */
 struct event *make_event_for(const char *users, uint64_t position);
 
+/* The word to disconnect a user, or one session of it (NULL: all), sealed behind `position`. */
+struct event *make_disconnect(const char *user, const char *session, uint64_t position);
+
 #endif

@@ -29,6 +29,7 @@ App.__index = check.closed(App, "app:")
 local method_rank = { GET = 1, POST = 2, PUT = 3, PATCH = 4, DELETE = 5 }
 local route_options = { public = "boolean", transaction = "boolean", silent = "boolean", input = "table" }
 
+---@package
 ---@param settings? table
 ---@return pillar.App
 function App.new(settings)

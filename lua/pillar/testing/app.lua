@@ -246,6 +246,7 @@ function App:close()
 end
 
 --- Wraps what the harness has loaded.
+---@package
 function App.new(raw, sign_in)
   return setmetatable({ raw = raw, signIn = sign_in, streams = setmetatable({}, { __mode = "k" }) }, App)
 end

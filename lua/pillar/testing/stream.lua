@@ -136,6 +136,7 @@ function Stream:isOpen()
 end
 
 --- Opens a stream for an app under test.
+---@package
 ---@param app pillar.testing.App
 ---@param path string
 ---@param request pillar.testing.RequestOptions

@@ -99,6 +99,8 @@ struct stream_config broker_stream_config(const struct pillar_broker *b)
                                           .wide_targets = (size_t)s->wide_targets},
                                   .generation = *journal_generation(b->journal),
                                   .heartbeat_ms = s->heartbeat,
+                                  .max_per_user = (size_t)s->max_streams_per_user,
+                                  .max_per_address = (size_t)s->max_streams_per_address,
                                   .expiry_notice_ms = s->expiry_notice,
                                   .retry_min_ms = (unsigned)s->retry_min,
                                   .retry_max_ms = (unsigned)s->retry_max};
@@ -116,6 +118,8 @@ static struct http_config http_settings(const struct pillar_broker *b, const cha
         .max_connections = usable_connections((size_t)s->max_connections),
         .max_body_memory = (size_t)s->max_body_memory,
         .max_inbox_events = (size_t)s->inbox_events,
+        .max_requests_per_address = s->max_requests_per_address,
+        .rate_entries = (size_t)s->rate_entries,
         .header_timeout_ms = s->header_timeout,
         .body_timeout_ms = s->body_timeout,
         .idle_timeout_ms = s->idle_timeout,
@@ -194,6 +198,19 @@ struct program *broker_program(struct pillar_broker *b)
     return p;
 }
 
+static bool make_limits(struct pillar_broker *b, struct error *e)
+{
+    const struct settings *s = &b->options->values;
+    const char *ignored;
+
+    if (!networks_read(str_of(s->trusted_proxies), &b->proxies, &ignored))
+        return error_no_memory(e);
+    if (s->max_requests_per_user == 0)
+        return true;
+    b->user_rates = user_rates_create(s->max_requests_per_user, (size_t)s->rate_entries);
+    return b->user_rates != NULL || error_no_memory(e);
+}
+
 bool broker_make_journal(struct pillar_broker *b, struct error *e)
 {
     b->bus = bus_create();
@@ -206,7 +223,7 @@ static bool assemble(struct pillar_broker *b, const char *script, struct error *
     if (!broker_load(b, script, e) || !broker_make_journal(b, e))
         return false;
     /* The address before the database: a broker that is started twice by mistake changes nothing. */
-    return make_server(b, e) && program_prepare(b, b->program, e) && write_summary(b, e);
+    return make_limits(b, e) && make_server(b, e) && program_prepare(b, b->program, e) && write_summary(b, e);
 }
 
 static void set_log_level(const char *name)
@@ -301,6 +318,8 @@ void pillar_broker_destroy(struct pillar_broker *b)
     program_unref(b->program);
     journal_free(b->journal);
     bus_free(b->bus);
+    user_rates_free(b->user_rates);
+    networks_free(&b->proxies);
     free(b->summary);
     free(b->library_dir);
     free(b->script_dir);

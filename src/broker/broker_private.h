@@ -7,8 +7,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/address.h"
 #include "http/http.h"
 #include "program.h"
+#include "script/user_rates.h"
 #include "settings.h"
 
 /*
@@ -21,8 +23,10 @@ struct pillar_broker {
     char *script_dir;
     char *library_dir;
     char *summary;
-    pthread_mutex_t program_lock; /* guards `program`, for moments only */
-    struct program *program;      /* what new requests get; use broker_program */
+    pthread_mutex_t program_lock;  /* guards `program`, for moments only */
+    struct program *program;       /* what new requests get; use broker_program */
+    struct networks proxies;       /* whose X-Forwarded-For is believed */
+    struct user_rates *user_rates; /* NULL: there is no limit */
     struct bus *bus;
     struct journal *journal;
     struct http_server *server; /* NULL in a harness */
@@ -55,6 +59,9 @@ struct stream_config broker_stream_config(const struct pillar_broker *b);
 void dispatch_request(void *context, struct exchange *ex);
 void dispatch_complete(void *context, struct exchange *ex);
 void dispatch_release(void *context, struct exchange *ex);
+
+/* forwarded.c: finds out who sent a request that came by proxies, where the list names those. */
+void forwarded_resolve(const struct networks *proxies, struct exchange *ex);
 
 /* metrics.c: answers GET /metrics in the Prometheus text format. */
 void metrics_respond(struct pillar_broker *broker, struct exchange *ex);

@@ -14,11 +14,20 @@ static const struct program *program_of(const struct exchange *ex)
     return ex->owner;
 }
 
+static void refuse_for_now(struct exchange *ex, int status, const char *code, const char *message, uint64_t seconds)
+{
+    struct buf text = BUF_EMPTY;
+
+    response_set_error(ex, status, code, message, "");
+    buf_append_u64(&text, seconds);
+    (void)response_add_header(ex, STR("Retry-After"), buf_str(&text), NULL);
+    buf_free(&text);
+    http_respond(ex);
+}
+
 static void refuse_busy(struct exchange *ex, const char *code, const char *message)
 {
-    response_set_error(ex, 503, code, message, "");
-    (void)response_add_header(ex, STR("Retry-After"), STR("1"), NULL);
-    http_respond(ex);
+    refuse_for_now(ex, 503, code, message, 1);
 }
 
 /* Every path knows OPTIONS. */
@@ -132,18 +141,22 @@ static void begin_stream(struct pillar_broker *broker, struct exchange *ex)
         http_refuse_stream(ex, "the server is busy");
 }
 
-/* A browser's EventSource gives up for good on anything but 200, so only a login that is missing is said with a
- * status. */
+/* A browser's EventSource gives up for good on anything but 200, so only a login that is missing, or a mistake, is said
+ * with a status. */
 static void finish_stream(struct pillar_broker *broker, struct exchange *ex)
 {
     int status = ex->response.status;
 
-    if (status >= 400 && status < 500) {
+    if (status >= 400 && status < 500 && status != 429) {
         http_respond(ex);
         return;
     }
-    if (status != 200 || atomic_load(&broker->draining)) {
-        http_refuse_stream(ex, status == 200 ? "the server is going away" : "the server could not open the stream");
+    if (status != 200) {
+        http_refuse_stream(ex, status == 429 ? "too many requests" : "the server could not open the stream");
+        return;
+    }
+    if (atomic_load(&broker->draining)) {
+        http_refuse_stream(ex, "the server is going away");
         return;
     }
     struct stream_request request = {.user_id = ex->user_id,
@@ -151,6 +164,8 @@ static void finish_stream(struct pillar_broker *broker, struct exchange *ex)
                                      .entities = pairs_get(&ex->request.query, STR("entities")),
                                      .last_event_id = last_event_id_of(&ex->request),
                                      .expires_ms = ex->user_expires_ms,
+                                     .shared_user = program_of(ex)->app->anonymous,
+                                     .address = (uint32_t)ex->address_key,
                                      .mark = ex->stream_mark};
     if (request.last_event_id.len > EVENT_ID_TEXT_MAX)
         request.last_event_id.len = EVENT_ID_TEXT_MAX; /* malformed, and said to be */
@@ -198,19 +213,10 @@ static void run_emit(struct pillar_broker *broker, struct exchange *ex)
     http_respond(ex);
 }
 
-static bool run_builtin(struct pillar_broker *broker, struct exchange *ex)
+/* What tells how the broker is; for those who watch it, so never limited. */
+static bool run_health(struct pillar_broker *broker, struct exchange *ex)
 {
-    const struct settings *settings = &broker->options->values;
     struct str path = ex->request.path;
-
-    if (is_stream_path(broker, ex)) {
-        begin_stream(broker, ex);
-        return true;
-    }
-    if (settings->emit_key[0] != '\0' && str_eq(path, str_of(settings->emit_path))) {
-        run_emit(broker, ex);
-        return true;
-    }
     bool health = str_eq(path, STR("/healthz"));
     bool ready = str_eq(path, STR("/readyz"));
     bool metrics = str_eq(path, STR("/metrics"));
@@ -224,6 +230,36 @@ static bool run_builtin(struct pillar_broker *broker, struct exchange *ex)
         respond_json(ex, 503, "{\"status\":\"draining\"}");
     else
         respond_json(ex, 200, ready ? "{\"status\":\"ready\"}" : "{\"status\":\"ok\"}");
+    return true;
+}
+
+static bool run_builtin(struct pillar_broker *broker, struct exchange *ex)
+{
+    const struct settings *settings = &broker->options->values;
+
+    if (is_stream_path(broker, ex)) {
+        begin_stream(broker, ex);
+        return true;
+    }
+    if (settings->emit_key[0] == '\0' || !str_eq(ex->request.path, str_of(settings->emit_path)))
+        return false;
+    run_emit(broker, ex);
+    return true;
+}
+
+/* Answers a request of an address that makes too many. */
+static bool refuse_excess(struct pillar_broker *broker, struct exchange *ex)
+{
+    uint64_t wait_ns = http_take_turn(ex, clock_monotonic_ns());
+
+    if (wait_ns == 0)
+        return false;
+    http_count(ex, COUNT_RATE_LIMITS);
+    if (is_stream_path(broker, ex) && ex->request.method == METHOD_GET)
+        http_refuse_stream(ex, "too many requests");
+    else
+        refuse_for_now(ex, 429, "too_many_requests", "too many requests come from this address; try again later",
+                       rate_retry_after(wait_ns));
     return true;
 }
 
@@ -269,6 +305,8 @@ void dispatch_request(void *context, struct exchange *ex)
     size_t route;
 
     ex->owner = broker_program(broker);
+    forwarded_resolve(&broker->proxies, ex);
+    ex->address_key = address_key(ex->request.remote_address);
     const struct app *app = program_of(ex)->app;
     if (ex->request.segment_count == 0) { /* OPTIONS * asks about the server as a whole */
         respond_with_methods(ex, (1u << METHOD_COUNT) - 1);
@@ -278,7 +316,7 @@ void dispatch_request(void *context, struct exchange *ex)
         refuse_busy(ex, "too_many_connections", "the server has as many connections as it may");
         return;
     }
-    if (run_builtin(broker, ex))
+    if (run_health(broker, ex) || refuse_excess(broker, ex) || run_builtin(broker, ex))
         return;
     enum route_match match = app_route(app, ex, &route, &allowed);
     if (match == ROUTE_FOUND) {

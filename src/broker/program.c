@@ -128,6 +128,7 @@ static struct pool *make_pool(const struct pillar_broker *b, const struct app *a
                    .dev = s->dev != 0,
                    .survives = b->harness == NULL ? NULL : harness_survives,
                    .survives_context = b->harness,
+                   .user_rates = b->user_rates,
                    .limits = {.event_bytes = (size_t)s->max_event_bytes,
                               .event_targets = (size_t)s->max_event_targets,
                               .events = (size_t)s->max_events,

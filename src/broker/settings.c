@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/str.h"
 #include "broker_private.h"
 
@@ -84,6 +85,42 @@ static const struct setting settings_table[] = {
      AT(max_connections),
      1,
      100000000},
+    {{"max-streams-per-user", "PILLAR_MAX_STREAMS_PER_USER", "N", "256",
+      "Event streams of a user at a time, a loop; 0: any number.", 0},
+     KIND_COUNT,
+     AT(max_streams_per_user),
+     0,
+     100000000},
+    {{"max-streams-per-address", "PILLAR_MAX_STREAMS_PER_ADDRESS", "N", "16384",
+      "Event streams of an address at a time, a loop; 0: any number.", 0},
+     KIND_COUNT,
+     AT(max_streams_per_address),
+     0,
+     100000000},
+    {{"max-requests-per-user", "PILLAR_MAX_REQUESTS_PER_USER", "N", "1000",
+      "Requests of a user in a second; 0: any number.", 0},
+     KIND_COUNT,
+     AT(max_requests_per_user),
+     0,
+     1000000},
+    {{"max-requests-per-address", "PILLAR_MAX_REQUESTS_PER_ADDRESS", "N", "10000",
+      "Requests of an address in a second, a loop; 0: any number.", 0},
+     KIND_COUNT,
+     AT(max_requests_per_address),
+     0,
+     1000000},
+    {{"rate-entries", "PILLAR_RATE_ENTRIES", "N", "65536",
+      "Users, and addresses a loop, whose requests are counted; the longest silent give way.", 0},
+     KIND_COUNT,
+     AT(rate_entries),
+     1,
+     100000000},
+    {{"trusted-proxies", "PILLAR_TRUSTED_PROXIES", "LIST", "",
+      "Addresses and networks (10.0.0.0/8, ::1) whose X-Forwarded-For is believed.", 0},
+     KIND_TEXT,
+     AT(trusted_proxies),
+     0,
+     0},
     {{"max-header-bytes", "PILLAR_MAX_HEADER_BYTES", "BYTES", "32KiB", "Size of a request head.", 0},
      KIND_BYTES,
      AT(max_header_bytes),
@@ -365,6 +402,12 @@ static bool check_text(const struct setting *setting, const char *value, const c
     if (setting->offset == AT(events_path) || setting->offset == AT(emit_path)) {
         *problem = "it must be a path that begins with /";
         return value[0] == '/' && value[1] != '\0';
+    }
+    if (setting->offset == AT(trusted_proxies)) {
+        struct networks networks;
+        bool ok = networks_read(str_of(value), &networks, problem);
+        networks_free(&networks);
+        return ok;
     }
     if (setting->offset == AT(database)) {
         *problem = "it must be sqlite:PATH or none";

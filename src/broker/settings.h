@@ -22,10 +22,16 @@ struct settings {
     char *emit_key; /* "": POST /api/emit does not exist */
     char *library;  /* "": where the binary's own library is */
     char *log_level;
+    char *trusted_proxies; /* addresses and networks, separated by commas */
     uint64_t loops;
     uint64_t workers;
     uint64_t dev;
     uint64_t max_connections;
+    uint64_t max_streams_per_user;
+    uint64_t max_streams_per_address;
+    uint64_t max_requests_per_user;
+    uint64_t max_requests_per_address;
+    uint64_t rate_entries;
     uint64_t max_header_bytes;
     uint64_t max_headers;
     uint64_t max_target_bytes;

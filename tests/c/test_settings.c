@@ -277,6 +277,10 @@ TEST(texts_are_checked)
     refuses("events-path", "api");
     refuses("events-path", "/");
     refuses("events-path", "");
+    refuses("trusted-proxies", "proxy.example");
+    refuses("trusted-proxies", "10.0.0.0/33");
+    refuses("rate-entries", "0");
+    refuses("max-requests-per-user", "1000001");
     refuses("emit-path", "api");
     refuses("database", "");
     refuses("database", "sqlite:");

@@ -31,6 +31,8 @@
     X(COUNT_STREAMS_DISCONNECTED, "streams_disconnected", "Event streams ended by the script.")                        \
     X(COUNT_STREAMS_EXPIRED, "streams_expired", "Event streams ended because their user's sign-in has expired.")       \
     X(COUNT_STREAMS_REFUSED, "streams_refused", "Event streams sent away to come back later.")                         \
+    X(COUNT_STREAM_LIMITS, "stream_limits", "Event streams refused because a user or an address had all it may have.") \
+    X(COUNT_RATE_LIMITS, "rate_limits", "Requests refused because a user or an address made too many.")                \
     X(COUNT_DELIVERIES, "deliveries", "Events handed to a stream's connection.")                                       \
     X(COUNT_ECHOES, "echoes_suppressed", "Events withheld from the session that caused them.")                         \
     X(COUNT_RESYNCS, "resyncs", "Streams told to refetch.")                                                            \

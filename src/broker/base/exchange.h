@@ -87,7 +87,8 @@ struct exchange {
     struct response response;
     enum exchange_kind kind;
     size_t route;
-    bool overloaded; /* its connection is one too many: only a refusal may answer it */
+    uint64_t address_key; /* of request.remote_address, for limits; see base/address.h */
+    bool overloaded;      /* its connection is one too many: only a refusal may answer it */
 
     struct str user_id; /* who authenticate says it is, in the arena; empty: nobody, or not known yet */
 

@@ -388,5 +388,15 @@ static struct stream_hub *hub_of(struct exchange *ex)
     return mine(ex)->loop->hub;
 }
 
-const struct protocol h1_protocol = {h1_respond,       h1_respond_file, h1_open_stream,
-                                     h1_refuse_stream, counters_of,     hub_of};
+static struct rate *rates_of(struct exchange *ex)
+{
+    return mine(ex)->loop->rates;
+}
+
+const struct protocol h1_protocol = {.respond = h1_respond,
+                                     .respond_file = h1_respond_file,
+                                     .open_stream = h1_open_stream,
+                                     .refuse_stream = h1_refuse_stream,
+                                     .counters = counters_of,
+                                     .hub = hub_of,
+                                     .rates = rates_of};

@@ -11,6 +11,7 @@
 #include "base/counters.h"
 #include "base/error.h"
 #include "base/exchange.h"
+#include "base/rate.h"
 #include "bus/bus.h"
 #include "http/guard.h"
 #include "http/stream.h"
@@ -23,6 +24,8 @@ struct http_config {
     size_t max_connections;
     size_t max_body_memory; /* all bodies being received or handled, a loop */
     size_t max_inbox_events;
+    uint64_t max_requests_per_address; /* a second, on a loop; 0: any number */
+    size_t rate_entries;               /* addresses of which a loop knows how many they make */
     uint64_t header_timeout_ms;
     uint64_t body_timeout_ms;
     uint64_t idle_timeout_ms;
@@ -73,7 +76,7 @@ const struct counters *http_server_counters(const struct http_server *server, un
 
 /*
  * A protocol: how the requests that come by it are answered. HTTP/1.1 is one; the virtual clients of a script's tests are
- * another. Each call but the last two takes the exchange over, on the thread that owns it.
+ * another. Each call but the last three takes the exchange over, on the thread that owns it.
  */
 struct static_mount;
 
@@ -84,6 +87,7 @@ struct protocol {
     void (*refuse_stream)(struct exchange *ex, const char *reason);
     struct counters *(*counters)(struct exchange *ex);
     struct stream_hub *(*hub)(struct exchange *ex); /* of the streams that it opens */
+    struct rate *(*rates)(struct exchange *ex);     /* of requests by their address_key; NULL: there is no limit */
 };
 
 /* Counts for the loop that the exchange came from, on its thread. */
@@ -91,6 +95,9 @@ void http_count(struct exchange *ex, enum counter which);
 
 /* The streams beside which it would open one. */
 struct stream_hub *http_hub(struct exchange *ex);
+
+/* Counts a request of ex->address_key. Returns 0 if it may be made, or in how many nanoseconds one may. */
+uint64_t http_take_turn(struct exchange *ex, uint64_t now_ns);
 
 /* --- answers, by whatever protocol the exchange came; each takes it over --- */
 

@@ -229,7 +229,9 @@ static bool open_handles(struct io_loop *loop, struct error *e)
     loop->more.data = loop;
     loop->listener.data = loop;
     loop->hub = stream_hub_create(&loop->config->stream, loop->position, uv_now(&loop->uv), &loop->counters);
-    if (loop->hub == NULL)
+    if (loop->config->max_requests_per_address > 0)
+        loop->rates = rate_create(loop->config->max_requests_per_address, loop->config->rate_entries);
+    if (loop->hub == NULL || (loop->config->max_requests_per_address > 0 && loop->rates == NULL))
         return error_no_memory(e);
     return !failed(uv_timer_start(&loop->tick, on_tick, TICK_MS, TICK_MS), e);
 }
@@ -280,6 +282,7 @@ void io_loop_destroy(struct io_loop *loop)
             abort(); /* a handle, a connection or an exchange outlived its loop */
     }
     stream_hub_free(loop->hub);
+    rate_free(loop->rates);
     inbox_destroy(&loop->inbox);
     for (size_t i = 0; i < loop->batch.event_count; i++)
         event_unref(loop->batch.events[i]);

@@ -45,7 +45,8 @@ struct io_loop {
     struct inbox inbox;
     struct inbox_batch batch;
     struct stream_hub *hub;
-    uint64_t position; /* where the hub's history begins */
+    struct rate *rates; /* of requests by address; NULL: there is no limit */
+    uint64_t position;  /* where the hub's history begins */
 
     struct list connections;
     size_t connection_count;

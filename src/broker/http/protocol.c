@@ -11,6 +11,13 @@ struct stream_hub *http_hub(struct exchange *ex)
     return ex->protocol->hub(ex);
 }
 
+uint64_t http_take_turn(struct exchange *ex, uint64_t now_ns)
+{
+    struct rate *rates = ex->protocol->rates(ex);
+
+    return rates == NULL ? 0 : rate_take(rates, ex->address_key, now_ns);
+}
+
 void http_respond(struct exchange *ex)
 {
     ex->protocol->respond(ex);

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "base/tally.h"
 #include "bus/sse.h"
 #include "http/expiry.h"
 
@@ -28,6 +29,7 @@ struct stream {
     struct str entities;   /* behind the struct */
     uint32_t sent_tick;    /* the hub's tick at the last send */
     uint32_t expiry_place; /* in the hub's expiries; 0: it does not expire */
+    uint32_t address;      /* in the hub's tally */
     bool full;             /* the sink takes no more for now */
 };
 
@@ -47,6 +49,7 @@ struct stream_hub {
     struct expiry_queue expiries;            /* of the streams whose users expire */
     uint64_t disconnects;                    /* so far */
     uint64_t disconnected[DISCONNECTS_KEPT]; /* the users of the last ones, by their hashes */
+    struct tally addresses;                  /* how many streams each has */
     uint64_t jitter;
 };
 
@@ -87,6 +90,7 @@ void stream_hub_free(struct stream_hub *hub)
         return;
     event_log_free(hub->log);
     expiry_free(&hub->expiries);
+    tally_free(&hub->addresses);
     free(hub);
 }
 
@@ -339,6 +343,7 @@ static bool note_expiry(struct stream *s, uint64_t expires_ms)
 static void release(struct stream *s)
 {
     event_log_unsubscribe(s->hub->log, &s->subscriber);
+    tally_drop(&s->hub->addresses, s->address);
     expiry_remove(&s->hub->expiries, &s->expiry_place);
     free(s);
 }
@@ -353,6 +358,11 @@ struct stream *stream_open(struct stream_hub *hub, const struct stream_request *
         return NULL;
     s->hub = hub;
     s->sink = sink;
+    s->address = request->address;
+    if (!tally_add(&hub->addresses, s->address)) {
+        free(s);
+        return NULL;
+    }
     if (!event_log_subscribe(hub->log, &s->subscriber, request->user_id) || !note_expiry(s, request->expires_ms)) {
         release(s);
         return NULL;
@@ -447,11 +457,39 @@ static bool was_disconnected(const struct stream_hub *hub, struct str user_id, u
     return false;
 }
 
+/* True when the user has as many streams as one may; looks at no more than that. */
+static bool has_all_streams(const struct stream_hub *hub, struct str user_id)
+{
+    const struct list *streams = event_log_subscribers(hub->log, user_id);
+    size_t count = 0;
+
+    if (streams == NULL || hub->config.max_per_user == 0)
+        return false;
+    for (const struct list *node = streams->next; node != streams && count < hub->config.max_per_user;
+         node = node->next)
+        count++;
+    return count >= hub->config.max_per_user;
+}
+
+static const char *over_limit(const struct stream_hub *hub, const struct stream_request *request)
+{
+    size_t most = hub->config.max_per_address;
+
+    if (!request->shared_user && has_all_streams(hub, request->user_id))
+        return "the user has as many streams as one may";
+    if (most > 0 && tally_get(&hub->addresses, request->address) >= most)
+        return "the address has as many streams as one may";
+    return NULL;
+}
+
 const char *stream_hub_objection(const struct stream_hub *hub, const struct stream_request *request)
 {
     if (was_disconnected(hub, request->user_id, request->mark))
         return "disconnected";
-    return NULL;
+    const char *limit = over_limit(hub, request);
+    if (limit != NULL)
+        counter_add(hub->counters, COUNT_STREAM_LIMITS, 1);
+    return limit;
 }
 
 void stream_hub_end_all(struct stream_hub *hub, struct str comment)

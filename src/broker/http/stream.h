@@ -25,6 +25,8 @@ struct stream_config {
     uint64_t heartbeat_ms; /* a stream is never silent for longer */
     unsigned retry_min_ms; /* the reconnection time is drawn from this range */
     unsigned retry_max_ms;
+    size_t max_per_user;       /* streams; 0: any number */
+    size_t max_per_address;    /* the same */
     uint64_t expiry_notice_ms; /* how long before its user expires a stream says so */
 };
 
@@ -73,6 +75,8 @@ struct stream_request {
     struct str entities;      /* names separated by commas; empty: all */
     struct str last_event_id; /* empty: from now on */
     uint64_t expires_ms;      /* when the user expires, by the wall clock; 0: never */
+    bool shared_user;         /* everybody is this user: the limit for one does not apply */
+    uint32_t address;         /* whose limit it counts against: the end of its address_key */
     uint64_t mark;            /* what stream_hub_mark said before it was known who the user is */
 };
 

@@ -194,6 +194,25 @@ static int call_runtime(lua_State *L, const char *name, int runtime, int request
     return first;
 }
 
+/* True, with the answer, for a user who has asked too often. Where everybody is one user, that is nobody. */
+static bool asks_too_often(struct job *job)
+{
+    struct worker *w = job->worker;
+    struct buf seconds = BUF_EMPTY;
+
+    if (w->config->user_rates == NULL || w->app->anonymous || job->user_id.len == 0)
+        return false;
+    uint64_t wait_ns = user_rates_take(w->config->user_rates, job->user_id, clock_monotonic_ns());
+    if (wait_ns == 0)
+        return false;
+    counter_add(&w->counters, COUNT_RATE_LIMITS, 1);
+    response_set_error(job->ex, 429, "too_many_requests", "you ask too often; try again later", "");
+    buf_append_u64(&seconds, rate_retry_after(wait_ns));
+    (void)response_add_header(job->ex, STR("Retry-After"), buf_str(&seconds), NULL);
+    buf_free(&seconds);
+    return true;
+}
+
 /* Who asks, with reading rights only, and then the route's handler. A stream is opened by the loop, once it knows
  * who. */
 static int run_in_lua(lua_State *L)
@@ -210,6 +229,8 @@ static int run_in_lua(lua_State *L)
     set_rights(job, false);
     int answer = call_runtime(L, stream ? "identify_stream" : "identify", runtime, request, ex);
     set_rights(job, writes);
+    if (lua_isnil(L, answer) && asks_too_often(job))
+        return 0;
     if (lua_isnil(L, answer) && stream)
         ex->response.status = 200;
     else if (lua_isnil(L, answer))

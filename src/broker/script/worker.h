@@ -12,6 +12,7 @@
 #include "db/journal.h"
 #include "script/app.h"
 #include "script/job.h"
+#include "script/user_rates.h"
 
 struct worker;
 
@@ -25,7 +26,8 @@ struct worker_config {
     size_t memory_limit;
     uint64_t deadline_ms;
     uint64_t load_deadline_ms;
-    bool dev; /* error answers tell what went wrong */
+    bool dev;                      /* error answers tell what went wrong */
+    struct user_rates *user_rates; /* borrowed; how often users ask. NULL: there is no limit */
     struct script_limits limits;
     /* Asked on both sides of a COMMIT; false: from there on it is as if the process had died. NULL: never asked. */
     bool (*survives)(void *context, enum commit_stage stage);

@@ -2,9 +2,11 @@
 --- line.
 
 local check = require "pillar.check"
+local core = require "pillar.core"
 local emit_api = require "pillar.emit_api"
 local entity = require "pillar.entity"
 local input = require "pillar.input"
+local openapi = require "pillar.openapi"
 local pattern = require "pillar.pattern"
 
 ---@class pillar.User
@@ -28,6 +30,7 @@ App.__index = check.closed(App, "app:")
 
 local method_rank = { GET = 1, POST = 2, PUT = 3, PATCH = 4, DELETE = 5 }
 local route_options = { public = "boolean", transaction = "boolean", silent = "boolean", input = "table" }
+local openapi_options = { title = "string", version = "string", description = "string", cookie = "string" }
 
 ---@package
 ---@param settings? table
@@ -41,6 +44,8 @@ function App.new(settings)
     routes = {},
     entities = {},
     entity_names = {},
+    declared = {},
+    api = false,
     mounts = {},
     migrations = {},
     authenticator = false,
@@ -93,6 +98,8 @@ function App:add_route(method, path, options, handler, level)
     silent = options.silent or false,
     status = options.status,
     rules = options.rules,
+    entity = options.entity,
+    operation = options.operation,
     handler = options.rules and options.rules:guard(handler) or handler,
     source = check.source(level + 1),
   }
@@ -175,9 +182,32 @@ function App:entity(name, spec)
   end
   self.entities[name] = true
   self.entity_names[#self.entity_names + 1] = name
+  self.declared[#self.declared + 1] = {
+    name = name,
+    source = check.source(2),
+    spec = spec,
+    path = type(spec) == "table" and type(spec.path) == "string" and spec.path:gsub("/+$", "") or nil,
+  }
   if spec ~= nil then
     entity.define(self, name, spec, 2)
   end
+end
+
+--- What the description of the API at /openapi.json says of the app as a whole.
+---@param options pillar.OpenApiOptions
+function App:openapi(options)
+  if type(options) ~= "table" then
+    error("app:openapi takes a table: { title = ..., version = ..., description = ... }", 2)
+  elseif self.api then
+    error("app:openapi was called already", 2)
+  end
+  check.options("app:openapi", options, openapi_options, 2)
+  for name, text in pairs(options) do
+    if not core.valid_utf8(text) then
+      error(("app:openapi: '%s' must be valid UTF-8"):format(name), 2)
+    end
+  end
+  self.api = options
 end
 
 --- Serves the files of a directory, without signing in. A path is looked for among the routes first.
@@ -249,6 +279,7 @@ function App:describe(path)
   table.sort(self.routes, function(a, b)
     return a.pattern < b.pattern or (a.pattern == b.pattern and method_rank[a.method] < method_rank[b.method])
   end)
+  local description = openapi.build(self)
   self.routes[#self.routes + 1] = emit_api.route
   return {
     routes = self.routes,
@@ -257,6 +288,7 @@ function App:describe(path)
     migrations = self.migrations,
     settings = list_settings(self.settings),
     anonymous = self.is_anonymous,
+    openapi = description,
   }
 end
 

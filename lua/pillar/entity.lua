@@ -248,29 +248,33 @@ function entity.define(app, name, spec, level)
   local what = ("app:entity(%q)"):format(name)
   local rules = spec.input and input.compile(spec.input, "body", what, level + 1)
   local query = spec.query and input.compile(spec.query, "query", what, level + 1)
-  local function add(method, path, handler, of_input)
-    local silent = method ~= "GET" and spec.silent or nil
-    app:add_route(method, path, { silent = silent, rules = of_input }, handler, level + 2)
+  local function add(operation, method, path, handler, of_input)
+    app:add_route(method, path, {
+      entity = name,
+      operation = operation,
+      silent = method ~= "GET" and spec.silent or nil,
+      rules = of_input,
+    }, handler, level + 2)
   end
   if spec.list then
-    add("GET", collection, spec.list, query)
+    add("list", "GET", collection, spec.list, query)
   end
   if spec.get then
-    add("GET", one, function(req, db)
+    add("get", "GET", one, function(req, db)
       return spec.get(req, db, find(name, spec, req, db))
     end)
   end
   if spec.create then
-    add("POST", collection, creator(name, spec), rules)
+    add("create", "POST", collection, creator(name, spec), rules)
   end
   if spec.update then
-    add("PATCH", one, changer(name, spec, "update"), rules and rules:part())
+    add("update", "PATCH", one, changer(name, spec, "update"), rules and rules:part())
   end
   if spec.replace then
-    add("PUT", one, changer(name, spec, "replace"), rules)
+    add("replace", "PUT", one, changer(name, spec, "replace"), rules)
   end
   if spec.delete then
-    add("DELETE", one, deleter(name, spec))
+    add("delete", "DELETE", one, deleter(name, spec))
   end
 end
 

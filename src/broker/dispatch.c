@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "broker_private.h"
 
 enum { EVENT_ID_TEXT_MAX = 256 };
@@ -213,6 +214,24 @@ static void run_emit(struct pillar_broker *broker, struct exchange *ex)
     http_respond(ex);
 }
 
+/* What the script has described; where its event stream is, is an option. */
+static void respond_openapi(struct pillar_broker *broker, struct exchange *ex)
+{
+    struct buf *body = &ex->response.body;
+    struct str rest = program_of(ex)->app->openapi;
+    struct str part;
+
+    ex->response.status = 200;
+    if (str_split(&rest, APP_EVENTS_PATH, &part))
+        buf_append_str(body, part);
+    json_append_any_string(body, str_of(broker->options->values.events_path));
+    buf_append_str(body, rest);
+    if (!response_add_header(ex, STR("Content-Type"), STR("application/json"), NULL) ||
+        !response_add_header(ex, STR("Cache-Control"), STR("no-cache"), NULL))
+        ex->response.status = 503;
+    http_respond(ex);
+}
+
 /* What tells how the broker is; for those who watch it, so never limited. */
 static bool run_health(struct pillar_broker *broker, struct exchange *ex)
 {
@@ -239,6 +258,11 @@ static bool run_builtin(struct pillar_broker *broker, struct exchange *ex)
 
     if (is_stream_path(broker, ex)) {
         begin_stream(broker, ex);
+        return true;
+    }
+    if (str_eq(ex->request.path, str_of(settings->openapi_path))) {
+        if (only_get(ex))
+            respond_openapi(broker, ex);
         return true;
     }
     if (settings->emit_key[0] == '\0' || !str_eq(ex->request.path, str_of(settings->emit_path)))

@@ -78,6 +78,11 @@ static const struct setting settings_table[] = {
      AT(emit_key),
      0,
      0},
+    {{"openapi-path", "PILLAR_OPENAPI_PATH", "PATH", "/openapi.json", "Path of the API's description, or none.", 0},
+     KIND_TEXT,
+     AT(openapi_path),
+     0,
+     0},
 
     {{"max-connections", "PILLAR_MAX_CONNECTIONS", "N", "16384", "Connections at a time; further ones are sent away.",
       0},
@@ -402,6 +407,10 @@ static bool check_text(const struct setting *setting, const char *value, const c
     if (setting->offset == AT(events_path) || setting->offset == AT(emit_path)) {
         *problem = "it must be a path that begins with /";
         return value[0] == '/' && value[1] != '\0';
+    }
+    if (setting->offset == AT(openapi_path)) {
+        *problem = "it must be a path that begins with /, or none";
+        return strcmp(value, "none") == 0 || (value[0] == '/' && value[1] != '\0');
     }
     if (setting->offset == AT(trusted_proxies)) {
         struct networks networks;

@@ -19,8 +19,9 @@ struct settings {
     char *database;
     char *events_path;
     char *emit_path;
-    char *emit_key; /* "": POST /api/emit does not exist */
-    char *library;  /* "": where the binary's own library is */
+    char *openapi_path; /* "none": the description is not served */
+    char *emit_key;     /* "": POST /api/emit does not exist */
+    char *library;      /* "": where the binary's own library is */
     char *log_level;
     char *trusted_proxies; /* addresses and networks, separated by commas */
     uint64_t loops;

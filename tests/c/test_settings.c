@@ -67,6 +67,7 @@ TEST(defaults_are_what_the_design_says)
     assert_string_equal(o->values.listen, "127.0.0.1:8080");
     assert_string_equal(o->values.events_path, "/api/events");
     assert_string_equal(o->values.emit_key, "");
+    assert_string_equal(o->values.openapi_path, "/openapi.json");
     assert_int_equal(o->values.heartbeat, 30000);
     assert_int_equal(o->values.dev, 0);
     assert_int_equal(o->values.max_header_bytes, 32 * 1024);
@@ -265,6 +266,8 @@ TEST(texts_are_checked)
     struct pillar_options *o = pillar_options_create();
 
     sets(o, "events-path", "/x");
+    sets(o, "openapi-path", "/x");
+    sets(o, "openapi-path", "none");
     sets(o, "database", "none");
     sets(o, "database", "sqlite:a.db");
     sets(o, "log-level", "debug");
@@ -282,6 +285,9 @@ TEST(texts_are_checked)
     refuses("rate-entries", "0");
     refuses("max-requests-per-user", "1000001");
     refuses("emit-path", "api");
+    refuses("openapi-path", "api");
+    refuses("openapi-path", "/");
+    refuses("openapi-path", "");
     refuses("database", "");
     refuses("database", "sqlite:");
     refuses("database", "sqlite::memory:");

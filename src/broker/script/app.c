@@ -179,6 +179,7 @@ static int load_in_lua(lua_State *L)
     read_mounts(L, load->app);
     read_migrations(L, load->app);
     read_settings(L, load->app);
+    load->app->openapi = field(L, load->app, "openapi");
     load->app->anonymous = flag(L, "anonymous");
     return 0;
 }

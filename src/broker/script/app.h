@@ -36,6 +36,8 @@ struct mount {
     struct str fallback; /* empty: none */
 };
 
+enum { APP_EVENTS_PATH = '\1' };
+
 struct app {
     struct arena arena; /* everything below lives in it */
     struct route *routes;
@@ -48,7 +50,8 @@ struct app {
     struct migration *migrations;
     size_t migration_count;
     struct pairs settings;
-    bool anonymous; /* the script says that nobody has to sign in */
+    struct str openapi; /* the API's description; APP_EVENTS_PATH in it stands for the event stream's path */
+    bool anonymous;     /* the script says that nobody has to sign in */
     struct route_node *root;
 };
 

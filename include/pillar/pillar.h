@@ -6,8 +6,8 @@
  * pillar_broker_drain, pillar_broker_destroy. A process may hold several brokers, each with a script and an
  * address of its own.
  *
- * The caller should ignore SIGPIPE, and block the signals it wants to handle before pillar_broker_start,
- * since the broker's threads inherit the signal mask.
+ * The caller should ignore SIGPIPE, and block the signals it wants to handle before pillar_broker_start and
+ * pillar_broker_reload, since the broker's threads inherit the signal mask.
  */
 #ifndef PILLAR_PILLAR_H
 #define PILLAR_PILLAR_H
@@ -98,6 +98,29 @@ PILLAR_API int pillar_broker_drained(const pillar_broker *broker);
 /* Stops what still runs, and releases everything. Waits for handlers under way: one that is stuck inside of C code keeps it
  * waiting for as long. Accepts NULL. */
 PILLAR_API void pillar_broker_destroy(pillar_broker *broker);
+
+/* --- reload --- */
+
+/*
+ * Loads the script anew and has it serve all further requests. Those that have come before are answered by the version
+ * that they came to; streams stay open and miss nothing. Migration steps that are new are applied; settings that the
+ * script gives to pillar.app are not, before the next start. For a broker that has started; safe on any thread, where two
+ * calls wait for one another. Takes as long as the script takes to load.
+ *
+ * Returns 0; or -1, and nothing has changed: with the mistake in the script, its migrations or settings, with "draining",
+ * or with "busy" where the same script may be taken later: too many earlier versions have handlers that do not return
+ * (option max-retiring), or a transaction holds up a migration.
+ */
+PILLAR_API int pillar_broker_reload(pillar_broker *broker, pillar_error *error);
+
+/* Not 0 when the option watch is on: the program around the broker is asked to look for changes, and to reload. */
+PILLAR_API int pillar_broker_watches(const pillar_broker *broker);
+
+/*
+ * Not 0 when a file from which the script was last loaded, or was tried to be, has changed since, and is at rest: two
+ * calls in a row have found the same. To be called a few times a second; safe on any thread.
+ */
+PILLAR_API int pillar_broker_script_changed(pillar_broker *broker);
 
 /* --- events from C --- */
 

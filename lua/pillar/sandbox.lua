@@ -1,5 +1,10 @@
 --- Ends the set-up of a state: code is loaded from text only, since bytecode can break the interpreter, and what of
 --- the library is not for scripts is taken out of their reach. Returns the runtime, for the C side.
+---
+--- The files of the script are read once for all states of its program (core.load_source): each of them runs the same
+--- text, and the broker knows what to look at for changes. What a handler loads later by itself is another matter.
+
+local core = require "pillar.core"
 
 local real_load, real_loadfile = load, loadfile
 
@@ -8,14 +13,21 @@ function _G.load(chunk, name, _, ...)
   return real_load(chunk, name, "t", ...)
 end
 
----@diagnostic disable-next-line: duplicate-set-field
-function _G.loadfile(path, _, ...)
+local function load_file(path, ...)
+  if path ~= nil and core.is_loading() then
+    return core.load_source(path, ...)
+  end
   return real_loadfile(path, "t", ...)
 end
 
 ---@diagnostic disable-next-line: duplicate-set-field
+function _G.loadfile(path, _, ...)
+  return load_file(path, ...)
+end
+
+---@diagnostic disable-next-line: duplicate-set-field
 function _G.dofile(path)
-  local chunk, problem = real_loadfile(path, "t")
+  local chunk, problem = load_file(path)
   if not chunk then
     error(problem, 0)
   end
@@ -23,7 +35,6 @@ function _G.dofile(path)
 end
 
 -- The clock of scripts is the broker's, so that it stands still in tests.
-local core = require "pillar.core"
 local real_time, real_date = os.time, os.date
 
 ---@diagnostic disable-next-line: duplicate-set-field
@@ -39,18 +50,21 @@ function os.date(format, time)
   return real_date(format or "%c", time or core.now() // 1000)
 end
 
---- In place of the searcher for Lua files, which would take bytecode.
+--- In place of the searcher for Lua files, which would take bytecode, and look at the disk each time.
 package.searchers[2] = function(name)
-  local path, problem = package.searchpath(name, package.path)
-  if not path then
-    return problem
+  local missing = {}
+  local relative = name:gsub("%.", "/"):gsub("%%", "%%%%")
+  for template in package.path:gmatch("[^;]+") do
+    local path = template:gsub("%?", relative)
+    local chunk, problem, code = core.load_source(path)
+    if chunk then
+      return chunk, path
+    elseif code == "syntax" then
+      error(("cannot load the module '%s' from %s:\n\t%s"):format(name, path, problem), 0)
+    end
+    missing[#missing + 1] = code == "not_found" and ("no file '%s'"):format(path) or problem
   end
-  local chunk
-  chunk, problem = real_loadfile(path, "t")
-  if not chunk then
-    error(("cannot load the module '%s' from %s:\n\t%s"):format(name, path, problem), 0)
-  end
-  return chunk, path
+  return table.concat(missing, "\n\t")
 end
 
 local runtime = require "pillar.runtime"

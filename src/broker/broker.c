@@ -13,6 +13,8 @@
 #include "base/logger.h"
 #include "broker_private.h"
 #include "library.h"
+#include "retirement.h"
+#include "script/sources.h"
 
 /* For the listeners, the database, the loops themselves and what a script may open. */
 static const size_t DESCRIPTORS_RESERVED = 64;
@@ -22,12 +24,25 @@ const char *pillar_version(void)
     return PILLAR_VERSION;
 }
 
+/* Lua's messages may have several lines; a line break and the blanks around it become one space. */
+static void copy_as_line(char *out, size_t size, const char *text)
+{
+    size_t len = 0;
+
+    for (; *text != '\0' && len + 1 < size; text++) {
+        bool blank = *text == '\n' || *text == '\t' || *text == ' ';
+        if (!blank || (len > 0 && out[len - 1] != ' '))
+            out[len++] = blank ? ' ' : *text;
+    }
+    out[len] = '\0';
+}
+
 int api_report(pillar_error *out, const struct error *e)
 {
     if (out != NULL) {
         snprintf(out->code, sizeof out->code, "%s", e->code);
         snprintf(out->field, sizeof out->field, "%s", e->field);
-        snprintf(out->message, sizeof out->message, "%s", e->message);
+        copy_as_line(out->message, sizeof out->message, e->message);
     }
     return -1;
 }
@@ -167,33 +182,36 @@ static bool write_summary(struct pillar_broker *b, struct error *e)
     return true;
 }
 
-static bool apply_settings(struct pillar_broker *b, struct error *e)
+bool broker_apply_settings(const struct pillar_broker *b, const struct app *app, struct pillar_options *options,
+                           struct error *e)
 {
-    const struct pairs *settings = &b->program->app->settings;
+    const struct pairs *settings = &app->settings;
     struct error why = {.code = "internal"};
 
     for (size_t i = 0; i < settings->count; i++) {
         const struct pair *p = &settings->at[i];
-        if (!options_set(b->options, SOURCE_SCRIPT, p->name.ptr, p->value.ptr, &why)) {
+        if (!options_set(options, SOURCE_SCRIPT, p->name.ptr, p->value.ptr, &why)) {
             (void)error_set(e, "invalid_option", "%s: pillar.app: %s", b->script, why.message);
             return false;
         }
     }
-    return options_check(b->options, e);
+    return options_check(options, e);
 }
 
 bool broker_load(struct pillar_broker *b, const char *script, struct error *e)
 {
     if (!find_script(b, script, e))
         return false;
-    b->program = program_load(b, e);
-    return b->program != NULL && apply_settings(b, e) && program_check(b, b->program, e);
+    b->program = program_new(b, e);
+    return b->program != NULL && program_load(b->program, e) &&
+           broker_apply_settings(b, b->program->app, b->options, e) && program_check(b, b->program, e);
 }
 
 struct program *broker_program(struct pillar_broker *b)
 {
     pthread_mutex_lock(&b->program_lock);
-    struct program *p = program_ref(b->program);
+    struct program *p = b->program;
+    p->references++;
     pthread_mutex_unlock(&b->program_lock);
     return p;
 }
@@ -220,10 +238,13 @@ bool broker_make_journal(struct pillar_broker *b, struct error *e)
 
 static bool assemble(struct pillar_broker *b, const char *script, struct error *e)
 {
+    size_t applied;
+
     if (!broker_load(b, script, e) || !broker_make_journal(b, e))
         return false;
     /* The address before the database: a broker that is started twice by mistake changes nothing. */
-    return make_limits(b, e) && make_server(b, e) && program_prepare(b, b->program, e) && write_summary(b, e);
+    return make_limits(b, e) && make_server(b, e) && program_make_pool(b->program, e) &&
+           program_migrate(b->program, &applied, e) && write_summary(b, e);
 }
 
 static void set_log_level(const char *name)
@@ -239,13 +260,19 @@ struct pillar_broker *broker_new(const struct pillar_options *options, struct er
 {
     struct pillar_broker *b = calloc(1, sizeof *b);
 
-    if (b != NULL) {
-        pthread_mutex_init(&b->program_lock, NULL); /* with default attributes it has nothing to fail at */
-        b->options = options_copy(options);
+    if (b == NULL) {
+        (void)error_no_memory(e);
+        return NULL;
     }
-    if (b != NULL && b->options != NULL)
+    /* With default attributes these have nothing to fail at. */
+    pthread_mutex_init(&b->program_lock, NULL);
+    pthread_cond_init(&b->program_left, NULL);
+    pthread_mutex_init(&b->reload_lock, NULL);
+    b->given = options_copy(options);
+    b->options = options_copy(options);
+    if (b->given != NULL && b->options != NULL)
         return b;
-    free(b);
+    pillar_broker_destroy(b);
     (void)error_no_memory(e);
     return NULL;
 }
@@ -311,11 +338,13 @@ void pillar_broker_destroy(struct pillar_broker *b)
         return;
     if (b->started) {
         pillar_broker_drain(b);
+        retirement_wait_for_all(b);
         pool_stop(b->program->pool);
         http_server_stop(b->server);
     }
     http_server_free(b->server);
     program_unref(b->program);
+    sources_free(b->failed);
     journal_free(b->journal);
     bus_free(b->bus);
     user_rates_free(b->user_rates);
@@ -325,6 +354,9 @@ void pillar_broker_destroy(struct pillar_broker *b)
     free(b->script_dir);
     free(b->script);
     pillar_options_free(b->options);
+    pillar_options_free(b->given);
+    pthread_mutex_destroy(&b->reload_lock);
+    pthread_cond_destroy(&b->program_left);
     pthread_mutex_destroy(&b->program_lock);
     free(b);
 }

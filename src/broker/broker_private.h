@@ -8,25 +8,38 @@
 #include <stdatomic.h>
 
 #include "base/address.h"
+#include "base/counters.h"
 #include "http/http.h"
 #include "program.h"
 #include "script/user_rates.h"
 #include "settings.h"
+
+struct retirement;
+struct sources;
 
 /*
  * Arrows point down: http and script do not know each other; requests go from one to the other through
  * dispatch.c, and events through the bus.
  */
 struct pillar_broker {
-    struct pillar_options *options; /* owned: flags, environment and the script's settings, merged */
+    struct pillar_options *given;   /* owned: flags and environment */
+    struct pillar_options *options; /* owned: the same, and the settings of the script as it was at the start */
     char *script;
     char *script_dir;
     char *library_dir;
     char *summary;
-    pthread_mutex_t program_lock;  /* guards `program`, for moments only */
-    struct program *program;       /* what new requests get; use broker_program */
     struct networks proxies;       /* whose X-Forwarded-For is believed */
     struct user_rates *user_rates; /* NULL: there is no limit */
+
+    pthread_mutex_t program_lock; /* guards what follows, for moments only */
+    pthread_cond_t program_left;  /* a replaced program is down to one reference; a retirement is called off, or over */
+    struct program *program;      /* what new requests get; use broker_program */
+    struct retirement *retiring;  /* of programs that were replaced, newest first */
+    uint64_t counted[COUNTER_COUNT]; /* by the workers of programs that are gone, and by the reloads */
+
+    pthread_mutex_t reload_lock; /* one reload at a time; guards `failed` */
+    struct sources *failed;      /* of the last reload, if it failed: what may mend it */
+
     struct bus *bus;
     struct journal *journal;
     struct http_server *server; /* NULL in a harness */
@@ -55,6 +68,10 @@ bool broker_make_journal(struct pillar_broker *b, struct error *e);
 struct guard_limits broker_guard_limits(const struct pillar_broker *b);
 struct stream_config broker_stream_config(const struct pillar_broker *b);
 
+/* Adds what the script gives to pillar.app { ... }. */
+bool broker_apply_settings(const struct pillar_broker *b, const struct app *app, struct pillar_options *options,
+                           struct error *e);
+
 /* dispatch.c: what becomes of a request, and of one that a script has handled. `context` is the broker. */
 void dispatch_request(void *context, struct exchange *ex);
 void dispatch_complete(void *context, struct exchange *ex);
@@ -65,5 +82,8 @@ void forwarded_resolve(const struct networks *proxies, struct exchange *ex);
 
 /* metrics.c: answers GET /metrics in the Prometheus text format. */
 void metrics_respond(struct pillar_broker *broker, struct exchange *ex);
+
+/* Adds what a pool's workers have counted. */
+void metrics_add_pool(const struct pool *pool, uint64_t sums[COUNTER_COUNT]);
 
 #endif

@@ -1,18 +1,49 @@
 /* GET /metrics: the counters of all threads, summed when somebody asks (Prometheus text format 0.0.4). */
-#include "broker_private.h"
+#include <string.h>
 
-static void sum_counters(const struct pillar_broker *broker, const struct pool *pool, uint64_t sums[COUNTER_COUNT])
+#include "retirement.h"
+
+void metrics_add_pool(const struct pool *pool, uint64_t sums[COUNTER_COUNT])
 {
-    unsigned loops = broker->server == NULL ? 0 : http_server_loops(broker->server);
     unsigned workers = pool_workers(pool);
 
-    for (int i = 0; i < COUNTER_COUNT; i++) {
-        sums[i] = 0;
-        for (unsigned n = 0; n < loops; n++)
-            sums[i] += counter_get(http_server_counters(broker->server, n), (enum counter)i);
+    for (int i = 0; i < COUNTER_COUNT; i++)
         for (unsigned n = 0; n < workers; n++)
             sums[i] += counter_get(pool_counters(pool, n), (enum counter)i);
+}
+
+struct gauges {
+    size_t depth;    /* of all queues */
+    size_t retiring; /* programs */
+};
+
+/* Programs come and go, but under the lock each is counted once. */
+static struct gauges sum_programs(struct pillar_broker *broker, uint64_t sums[COUNTER_COUNT])
+{
+    struct gauges gauges = {0, 0};
+
+    pthread_mutex_lock(&broker->program_lock);
+    memcpy(sums, broker->counted, sizeof broker->counted);
+    metrics_add_pool(broker->program->pool, sums);
+    gauges.depth = pool_depth(broker->program->pool);
+    for (const struct retirement *r = broker->retiring; r != NULL; r = r->next) {
+        if (r->program == NULL)
+            continue;
+        metrics_add_pool(r->program->pool, sums);
+        gauges.depth += pool_depth(r->program->pool);
+        gauges.retiring++;
     }
+    pthread_mutex_unlock(&broker->program_lock);
+    return gauges;
+}
+
+static void add_loops(const struct pillar_broker *broker, uint64_t sums[COUNTER_COUNT])
+{
+    unsigned loops = broker->server == NULL ? 0 : http_server_loops(broker->server);
+
+    for (int i = 0; i < COUNTER_COUNT; i++)
+        for (unsigned n = 0; n < loops; n++)
+            sums[i] += counter_get(http_server_counters(broker->server, n), (enum counter)i);
 }
 
 static void append_metric(struct buf *out, const char *name, const char *suffix, const char *type, const char *help,
@@ -33,15 +64,17 @@ void metrics_respond(struct pillar_broker *broker, struct exchange *ex)
     uint64_t sums[COUNTER_COUNT];
     struct buf *out = &ex->response.body;
 
-    struct pool *pool = ((struct program *)ex->owner)->pool;
-    sum_counters(broker, pool, sums);
+    struct gauges gauges = sum_programs(broker, sums);
+    add_loops(broker, sums);
     append_metric(out, "connections", "", "gauge", "Connections open.",
                   difference(sums, COUNT_CONNECTIONS_OPENED, COUNT_CONNECTIONS_CLOSED));
     append_metric(out, "streams", "", "gauge", "Event streams open.",
                   difference(sums, COUNT_STREAMS_OPENED, COUNT_STREAMS_CLOSED));
     append_metric(out, "log_events", "", "gauge", "Events kept for clients that come back, over all loops.",
                   difference(sums, COUNT_LOG_APPENDED, COUNT_LOG_TRIMMED));
-    append_metric(out, "queue_depth", "", "gauge", "Requests waiting for a script worker.", pool_depth(pool));
+    append_metric(out, "queue_depth", "", "gauge", "Requests waiting for a script worker.", gauges.depth);
+    append_metric(out, "scripts_retiring", "", "gauge", "Replaced versions of the script that still end requests.",
+                  gauges.retiring);
     append_metric(out, "position", "", "gauge", "Position of the last committed event.",
                   journal_position(broker->journal));
     for (int i = 0; i < COUNTER_COUNT; i++)

@@ -6,23 +6,27 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/logger.h"
 #include "broker_private.h"
 #include "db/db.h"
 #include "db/migrate.h"
 #include "harness/harness.h"
+#include "script/sources.h"
 #include "script/state.h"
 
 /* --- loading --- */
 
 /*
  * The first load tells what the app is. It also loads lua-cjson, whose one global is so written before there
- * are threads.
+ * are threads; what a reload writes there is the same.
  */
-static bool load_app(struct pillar_broker *b, struct program *p, struct error *e)
+static bool load_app(struct program *p, struct error *e)
 {
+    const struct pillar_broker *b = p->broker;
     const struct settings *s = &b->options->values;
-    struct script_state *state = script_state_create((size_t)s->script_memory, b->script_dir, b->library_dir, e);
+    struct script_state *state =
+        script_state_create((size_t)s->script_memory, b->script_dir, b->library_dir, p->sources, e);
 
     if (state == NULL)
         return false;
@@ -31,7 +35,22 @@ static bool load_app(struct pillar_broker *b, struct program *p, struct error *e
     return p->app != NULL;
 }
 
-static bool open_mounts(const struct pillar_broker *b, struct program *p, struct error *e)
+static bool open_mount(struct program *p, size_t i, struct error *e)
+{
+    const struct mount *m = &p->app->mounts[i];
+    struct str ignored;
+
+    p->mounts[i].fallback = m->fallback.len == 0 ? NULL : m->fallback.ptr;
+    p->mounts[i].root = open(m->dir.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (p->mounts[i].root >= 0)
+        return true;
+    (void)error_set(e, "script", "%s: app:static: cannot open the directory %s: %s", p->broker->script, m->dir.ptr,
+                    strerror(errno));
+    (void)sources_read(p->sources, m->dir.ptr, &ignored, NULL); /* so that it is seen to come */
+    return false;
+}
+
+static bool open_mounts(struct program *p, struct error *e)
 {
     size_t count = p->app->mount_count;
 
@@ -40,30 +59,32 @@ static bool open_mounts(const struct pillar_broker *b, struct program *p, struct
         return error_no_memory(e);
     for (size_t i = 0; i < count; i++)
         p->mounts[i].root = -1;
-    for (size_t i = 0; i < count; i++) {
-        const struct mount *m = &p->app->mounts[i];
-        p->mounts[i].fallback = m->fallback.len == 0 ? NULL : m->fallback.ptr;
-        p->mounts[i].root = open(m->dir.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (p->mounts[i].root < 0)
-            return error_set(e, "script", "%s: app:static: cannot open the directory %s: %s", b->script, m->dir.ptr,
-                             strerror(errno));
-    }
+    for (size_t i = 0; i < count; i++)
+        if (!open_mount(p, i, e))
+            return false;
     return true;
 }
 
-struct program *program_load(struct pillar_broker *b, struct error *e)
+struct program *program_new(struct pillar_broker *b, struct error *e)
 {
     struct program *p = calloc(1, sizeof *p);
+    struct sources *sources = sources_create(b->library_dir, (size_t)b->options->values.script_memory);
 
-    if (p == NULL) {
+    if (p == NULL || sources == NULL) {
+        free(p);
+        sources_free(sources);
         (void)error_no_memory(e);
         return NULL;
     }
-    atomic_init(&p->references, 1);
-    if (load_app(b, p, e) && open_mounts(b, p, e))
-        return p;
-    program_unref(p);
-    return NULL;
+    p->broker = b;
+    p->references = 1;
+    p->sources = sources;
+    return p;
+}
+
+bool program_load(struct program *p, struct error *e)
+{
+    return load_app(p, e) && open_mounts(p, e);
 }
 
 static bool is_reserved(const struct pillar_broker *b, struct str pattern)
@@ -94,33 +115,15 @@ static const char *database_of(const struct pillar_broker *b)
     return strcmp(url, "none") == 0 ? NULL : url;
 }
 
-static bool apply_migrations(struct pillar_broker *b, const struct app *app, struct error *e)
+bool program_make_pool(struct program *p, struct error *e)
 {
-    const char *url = database_of(b);
-    size_t applied;
-
-    if (url == NULL && app->migration_count > 0)
-        return error_set(e, "database", "%s has migrations, and --database none leaves it without a database",
-                         b->script);
-    if (url == NULL)
-        return true;
-    struct db *db = db_open(url, e);
-    if (db == NULL)
-        return false;
-    bool ok = migrate(db, app->migrations, app->migration_count, &applied, e);
-    db_close(db);
-    if (ok && applied > 0)
-        log_info("db", "%zu migration step%s applied to %s", applied, applied == 1 ? "" : "s", url);
-    return ok;
-}
-
-static struct pool *make_pool(const struct pillar_broker *b, const struct app *app, struct error *e)
-{
+    const struct pillar_broker *b = p->broker;
     const struct settings *s = &b->options->values;
     struct pool_config config = {
         .worker = {.script = b->script,
                    .script_dir = b->script_dir,
                    .library_dir = b->library_dir,
+                   .sources = p->sources,
                    .database = database_of(b),
                    .memory_limit = (size_t)s->script_memory,
                    .deadline_ms = s->handler_deadline,
@@ -140,28 +143,50 @@ static struct pool *make_pool(const struct pillar_broker *b, const struct app *a
         .batch_ms = s->batch_time,
     };
 
-    return pool_create(&config, app, b->journal, e);
+    if (config.worker.database == NULL && p->app->migration_count > 0)
+        return error_set(e, "database", "%s has migrations, and --database none leaves it without a database",
+                         b->script);
+    p->pool = pool_create(&config, p->app, b->journal, e);
+    return p->pool != NULL;
 }
 
-bool program_prepare(struct pillar_broker *b, struct program *p, struct error *e)
+bool program_migrate(const struct program *p, size_t *applied, struct error *e)
 {
-    if (!apply_migrations(b, p->app, e))
+    const struct pillar_broker *b = p->broker;
+    const char *url = database_of(b);
+
+    *applied = 0;
+    if (url == NULL)
+        return true;
+    struct db *db = db_open(url, e);
+    if (db == NULL)
         return false;
-    p->pool = make_pool(b, p->app, e);
-    return p->pool != NULL;
+    bool ok = journal_lock(b->journal, clock_monotonic_ns() + b->options->values.load_deadline * 1000000u);
+    if (ok) {
+        ok = migrate(db, p->app->migrations, p->app->migration_count, applied, e);
+        journal_unlock(b->journal);
+    } else {
+        (void)error_set(e, "busy", "a handler holds up the migrations: its transaction does not end; try again");
+    }
+    db_close(db);
+    if (ok && *applied > 0)
+        log_info("db", "%zu migration step%s applied to %s", *applied, *applied == 1 ? "" : "s", url);
+    return ok;
 }
 
 /* --- references --- */
 
-struct program *program_ref(struct program *p)
-{
-    atomic_fetch_add_explicit(&p->references, 1, memory_order_relaxed);
-    return p;
-}
-
 void program_unref(struct program *p)
 {
-    if (p == NULL || atomic_fetch_sub_explicit(&p->references, 1, memory_order_acq_rel) > 1)
+    if (p == NULL)
+        return;
+    struct pillar_broker *b = p->broker;
+    pthread_mutex_lock(&b->program_lock);
+    unsigned left = --p->references;
+    if (left == 1 && p != b->program)
+        pthread_cond_broadcast(&b->program_left);
+    pthread_mutex_unlock(&b->program_lock);
+    if (left > 0)
         return;
     pool_free(p->pool);
     for (size_t i = 0; p->mounts != NULL && i < p->app->mount_count; i++)
@@ -169,5 +194,6 @@ void program_unref(struct program *p)
             close(p->mounts[i].root);
     free(p->mounts);
     app_free(p->app);
+    sources_free(p->sources);
     free(p);
 }

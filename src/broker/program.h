@@ -2,12 +2,10 @@
  * program.h - one loaded version of the script: what it defines, the files it serves, and the workers that run it.
  *
  * The broker has one at a time, but a request keeps the one that it began with until it is answered. So a program counts
- * its references.
+ * its references: whoever has one may hand requests to its pool.
  */
 #ifndef PILLAR_PROGRAM_H
 #define PILLAR_PROGRAM_H
-
-#include <stdatomic.h>
 
 #include "http/http.h"
 #include "script/app.h"
@@ -16,23 +14,31 @@
 struct pillar_broker;
 
 struct program {
-    _Atomic unsigned references;
+    struct pillar_broker *broker;
+    unsigned references; /* guarded by the broker's program_lock */
+    struct sources *sources;
     struct app *app;
     struct static_mount *mounts; /* one for each of the app's, in its order */
     struct pool *pool;           /* NULL until it is prepared */
 };
 
-/* Loads the broker's script, and opens the directories it serves. One reference, the caller's; or NULL. */
-struct program *program_load(struct pillar_broker *b, struct error *e);
+/* One with nothing loaded, and one reference, the caller's. NULL when memory is short. */
+struct program *program_new(struct pillar_broker *b, struct error *e);
+
+/* Loads the broker's script, and opens the directories it serves. What was read is in `sources` also when it fails. */
+bool program_load(struct program *p, struct error *e);
 
 /* Looks whether the script leaves the broker its own paths. */
 bool program_check(const struct pillar_broker *b, const struct program *p, struct error *e);
 
-/* Migrates the database, and makes the workers, which pool_start sets to work. */
-bool program_prepare(struct pillar_broker *b, struct program *p, struct error *e);
+/* Makes the workers, which pool_start sets to work. */
+bool program_make_pool(struct program *p, struct error *e);
 
-struct program *program_ref(struct program *p);
-/* The last one frees it; the pool must have been stopped. Accepts NULL. */
+/* Migrates the database, under the write lock; "busy" when that cannot be had within the load deadline. *applied: how many
+ * steps were due. The last step before the program is used, so that one that cannot be used changes nothing. */
+bool program_migrate(const struct program *p, size_t *applied, struct error *e);
+
+/* Gives a reference back; the last one frees the program, whose pool must have been stopped. Accepts NULL. */
 void program_unref(struct program *p);
 
 #endif

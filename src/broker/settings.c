@@ -51,6 +51,11 @@ static const struct setting settings_table[] = {
      AT(dev),
      0,
      1},
+    {{"watch", "PILLAR_WATCH", NULL, "off", "Reload the script when one of its files changes.", 0},
+     KIND_SWITCH,
+     AT(watch),
+     0,
+     1},
     {{"log-level", "PILLAR_LOG_LEVEL", "LEVEL", "info", "What to log: debug, info, warn, error or off.", 0},
      KIND_TEXT,
      AT(log_level),
@@ -209,6 +214,12 @@ static const struct setting settings_table[] = {
      AT(script_memory),
      2 * MIB,
      TIB},
+    {{"max-retiring", "PILLAR_MAX_RETIRING", "N", "8",
+      "Replaced versions of the script that may still end requests; beyond, a reload is refused.", 0},
+     KIND_COUNT,
+     AT(max_retiring),
+     1,
+     1000},
     {{"max-event-bytes", "PILLAR_MAX_EVENT_BYTES", "BYTES", "256KiB", "Size of an event's data.", 0},
      KIND_BYTES,
      AT(max_event_bytes),
@@ -587,6 +598,20 @@ int pillar_options_read_environment(struct pillar_options *options, pillar_error
         return -1;
     }
     return 0;
+}
+
+static bool same_value(struct pillar_options *a, struct pillar_options *b, const struct setting *setting)
+{
+    if (setting->kind != KIND_TEXT)
+        return *number_of(&a->values, setting) == *number_of(&b->values, setting);
+    return strcmp(*text_of(&a->values, setting), *text_of(&b->values, setting)) == 0;
+}
+
+void options_list_differences(struct pillar_options *a, struct pillar_options *b, struct buf *names)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (!same_value(a, b, &settings_table[i]))
+            buf_printf(names, "%s%s", names->len == 0 ? "" : ", ", settings_table[i].info.name);
 }
 
 /* --- addresses --- */

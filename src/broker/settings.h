@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "pillar/pillar.h"
 
@@ -27,6 +28,7 @@ struct settings {
     uint64_t loops;
     uint64_t workers;
     uint64_t dev;
+    uint64_t watch;
     uint64_t max_connections;
     uint64_t max_streams_per_user;
     uint64_t max_streams_per_address;
@@ -49,6 +51,7 @@ struct settings {
     uint64_t handler_deadline;
     uint64_t load_deadline;
     uint64_t script_memory;
+    uint64_t max_retiring;
     uint64_t heartbeat;
     uint64_t expiry_notice;
     uint64_t retry_min;
@@ -81,6 +84,9 @@ bool options_set(struct pillar_options *options, enum setting_source source, con
 
 /* A copy that the caller frees with pillar_options_free, or NULL. */
 struct pillar_options *options_copy(const struct pillar_options *options);
+
+/* Appends the names of the settings whose values differ, "listen, workers". */
+void options_list_differences(struct pillar_options *a, struct pillar_options *b, struct buf *names);
 
 /* Checks what no setting can check alone: retry-min against retry-max. */
 bool options_check(const struct pillar_options *options, struct error *e);

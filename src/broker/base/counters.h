@@ -48,7 +48,9 @@
     X(COUNT_SILENT_CHANGES, "silent_changes", "Mutations that nobody was told of.")                                    \
     X(COUNT_COMMITS, "commits", "Transactions committed.")                                                             \
     X(COUNT_COMMIT_FAILURES, "commit_failures", "Transactions that could not be committed.")                           \
-    X(COUNT_JOBS_TAKEN, "jobs_taken", "Requests taken from the request queue.")
+    X(COUNT_JOBS_TAKEN, "jobs_taken", "Requests taken from the request queue.")                                        \
+    X(COUNT_RELOADS, "script_reloads", "Times that the script was replaced while the broker ran.")                     \
+    X(COUNT_RELOAD_FAILURES, "script_reload_failures", "Times that it could not be, and the old one went on.")
 
 enum counter {
 #define X(symbol, name, help) symbol,

@@ -391,6 +391,7 @@ bool harness_ask(struct harness *h, const struct harness_request *request, struc
 static bool start(struct harness *h, struct error *e)
 {
     struct pillar_broker *b = broker_new(h->options, e);
+    size_t applied;
 
     h->broker = b;
     if (b == NULL || !broker_load(b, h->script, e))
@@ -408,7 +409,7 @@ static bool start(struct harness *h, struct error *e)
         h->db = db_open(h->database, e);
     if (!none && h->db == NULL)
         return false;
-    if (!broker_make_journal(b, e) || !program_prepare(b, b->program, e))
+    if (!broker_make_journal(b, e) || !program_make_pool(b->program, e) || !program_migrate(b->program, &applied, e))
         return false;
     struct stream_config config = broker_stream_config(b);
     h->hub = stream_hub_create(&config, journal_position(b->journal), h->now_ms, &h->counters);

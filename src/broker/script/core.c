@@ -13,6 +13,7 @@ void core_open(lua_State *L)
     bind_db_open(L);
     bind_emit_open(L);
     bind_request_open(L);
+    bind_source_open(L);
     bind_util_open(L);
     lua_setfield(L, -2, "pillar.core");
     lua_pop(L, 1);

@@ -19,6 +19,7 @@ void bind_json_open(lua_State *L);
 void bind_db_open(lua_State *L);
 void bind_emit_open(lua_State *L);
 void bind_request_open(lua_State *L);
+void bind_source_open(lua_State *L);
 void bind_util_open(lua_State *L);
 
 /* Pushes the JSON text of the value at `index`. Raises for what JSON cannot hold, naming where it is. */

@@ -124,7 +124,7 @@ static int set_up(lua_State *L)
 }
 
 struct script_state *script_state_create(size_t memory_limit, const char *script_dir, const char *library_dir,
-                                         struct error *e)
+                                         struct sources *sources, struct error *e)
 {
     struct script_state *s = calloc(1, sizeof *s);
     struct setup setup = {script_dir, library_dir};
@@ -134,6 +134,7 @@ struct script_state *script_state_create(size_t memory_limit, const char *script
         return NULL;
     }
     s->memory_limit = memory_limit;
+    s->sources = sources;
     s->L = lua_newstate(allocate, s);
     if (s->L == NULL) {
         (void)error_no_memory(e);

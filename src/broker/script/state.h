@@ -15,6 +15,7 @@
 #include "base/error.h"
 
 struct job;
+struct sources;
 
 enum script_trip { TRIP_NONE, TRIP_DEADLINE, TRIP_MEMORY };
 
@@ -31,14 +32,17 @@ struct script_state {
     struct job *job;      /* what is being done for whom; NULL while a script is loaded */
     size_t json_bytes;    /* of the value that is being encoded, so far */
     int instructions;     /* between two looks at the deadline */
+
+    struct sources *sources; /* what the script is loaded from; borrowed */
 };
 
 /*
- * Makes a state with the standard library, as stdlib.h and lua/pillar/sandbox.lua leave it. `script_dir` and `library_dir` are where `require` looks
- * first. NULL with "out_of_memory" or "script".
+ * Makes a state with the standard library, as stdlib.h and lua/pillar/sandbox.lua leave it. `script_dir` and
+ * `library_dir` are where `require` looks first; `sources` keep what is loaded, and outlive the state. NULL with
+ * "out_of_memory" or "script".
  */
 struct script_state *script_state_create(size_t memory_limit, const char *script_dir, const char *library_dir,
-                                         struct error *e);
+                                         struct sources *sources, struct error *e);
 /* Accepts NULL. */
 void script_state_free(struct script_state *s);
 

@@ -29,7 +29,8 @@ struct worker {
 
 static struct script_state *load_script(const struct worker_config *config, const struct app *app, struct error *e)
 {
-    struct script_state *state = script_state_create(config->memory_limit, config->script_dir, config->library_dir, e);
+    struct script_state *state =
+        script_state_create(config->memory_limit, config->script_dir, config->library_dir, config->sources, e);
 
     if (state == NULL)
         return NULL;

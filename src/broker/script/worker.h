@@ -14,6 +14,7 @@
 #include "script/job.h"
 #include "script/user_rates.h"
 
+struct sources;
 struct worker;
 
 enum commit_stage { BEFORE_COMMIT, AFTER_COMMIT };
@@ -22,7 +23,8 @@ struct worker_config {
     const char *script; /* the path */
     const char *script_dir;
     const char *library_dir;
-    const char *database; /* NULL: none */
+    struct sources *sources; /* what the script is loaded from */
+    const char *database;    /* NULL: none */
     size_t memory_limit;
     uint64_t deadline_ms;
     uint64_t load_deadline_ms;
@@ -36,7 +38,7 @@ struct worker_config {
 
 /*
  * Loads the script and opens the database. `app` is what the others run: a script that defines something else
- * now is refused. config, app and journal outlive the worker. Failure: NULL.
+ * now is refused. config, its sources, app and journal outlive the worker. Failure: NULL.
  */
 struct worker *worker_create(const struct worker_config *config, const struct app *app, struct journal *journal,
                              struct error *e);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "pillar/pillar.h"
+#include "reloader.h"
 
 /* How long a script that does not return may hold up the end. */
 enum { END_PATIENCE_MS = 5000, END_IMPATIENCE_MS = 500 };
@@ -25,6 +26,8 @@ static const char usage[] =
     "\n"
     "A flag beats its environment variable, which beats what the script gives to pillar.app { ... }.\n"
     "SIGTERM and SIGINT end the broker once requests in hand are answered; a second one ends it at once.\n"
+    "SIGHUP loads the script anew, and keeps every stream open; with --watch, so does a change of its files. A script\n"
+    "that cannot be loaded leaves the old one running.\n"
     "\n"
     "Options:\n";
 
@@ -122,37 +125,50 @@ static void block_signals(sigset_t *handled)
     pthread_sigmask(SIG_BLOCK, handled, NULL);
 }
 
-static void wait_for_end(const sigset_t *handled)
+/* Waits for SIGTERM or SIGINT. */
+static void wait_for_end(const sigset_t *handled, struct reloader *reloader)
 {
     int number;
 
-    do {
-        if (sigwait(handled, &number) == 0 && number == SIGHUP)
-            fputs("pillar: SIGHUP: a changed script takes effect at the next start\n", stderr);
-    } while (number == SIGHUP);
+    for (;;) {
+        if (sigwait(handled, &number) != 0)
+            continue;
+        if (number != SIGHUP)
+            return;
+        reloader_ask(reloader);
+    }
 }
 
-/* Waits a moment; true when a signal says that it is enough. */
-static bool is_hurried(const sigset_t *handled)
+/* Waits a moment for a signal; -1 when none came. */
+static int next_signal(const sigset_t *handled)
 {
     const struct timespec pause = {0, 10 * 1000000L};
-    int number = sigtimedwait(handled, NULL, &pause);
 
+    return sigtimedwait(handled, NULL, &pause);
+}
+
+static bool is_hurried(int number)
+{
     return number == SIGTERM || number == SIGINT;
 }
 
 /* Returns false when it was cut short. */
-static bool drain(pillar_broker *broker, const sigset_t *handled)
+static bool drain(pillar_broker *broker, struct reloader *reloader, const sigset_t *handled)
 {
     pillar_broker_drain(broker);
-    while (!pillar_broker_drained(broker))
-        if (is_hurried(handled))
+    while (!pillar_broker_drained(broker)) {
+        int number = next_signal(handled);
+        if (is_hurried(number))
             return false;
+        if (number == SIGHUP)
+            reloader_ask(reloader); /* which says that it is too late */
+    }
     return true;
 }
 
 struct ending {
     pillar_broker *broker;
+    struct reloader *reloader;
     atomic_bool done;
 };
 
@@ -160,15 +176,16 @@ static void *destroy(void *arg)
 {
     struct ending *ending = arg;
 
+    reloader_stop(ending->reloader);
     pillar_broker_destroy(ending->broker);
     atomic_store(&ending->done, true);
     return NULL;
 }
 
 /* What a script is stuck in may never return. What it has not committed is lost with it, as it would be anyway. */
-static void end(pillar_broker *broker, const sigset_t *handled, int patience_ms)
+static void end(pillar_broker *broker, struct reloader *reloader, const sigset_t *handled, int patience_ms)
 {
-    struct ending ending = {.broker = broker};
+    struct ending ending = {.broker = broker, .reloader = reloader};
     struct timespec now;
     pthread_t thread;
 
@@ -180,7 +197,7 @@ static void end(pillar_broker *broker, const sigset_t *handled, int patience_ms)
         return;
     }
     while (!atomic_load(&ending.done)) {
-        bool hurried = is_hurried(handled);
+        bool hurried = is_hurried(next_signal(handled));
         clock_gettime(CLOCK_MONOTONIC, &now);
         if (hurried || (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000 > until) {
             fputs("pillar: a script does not return; ended without it\n", stderr);
@@ -203,10 +220,15 @@ static int run(const char *script, const pillar_options *options)
         pillar_broker_destroy(broker);
         return fail(error.message);
     }
+    struct reloader *reloader = reloader_start(broker);
+    if (reloader == NULL) {
+        pillar_broker_destroy(broker);
+        return fail("cannot start a thread");
+    }
     printf("pillar %s: %s\n", pillar_version(), pillar_broker_summary(broker));
     fflush(stdout);
-    wait_for_end(&handled);
-    end(broker, &handled, drain(broker, &handled) ? END_PATIENCE_MS : END_IMPATIENCE_MS);
+    wait_for_end(&handled, reloader);
+    end(broker, reloader, &handled, drain(broker, reloader, &handled) ? END_PATIENCE_MS : END_IMPATIENCE_MS);
     return 0;
 }
 

@@ -75,6 +75,12 @@ function Broker.spawn(args, options)
   return self
 end
 
+local function write(path, text)
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+end
+
 --- Starts a broker and waits until it listens. options: script (under tests/e2e/apps or examples, or a path), text (a
 --- script's text), args, env, dir, database.
 function Broker.start(options)
@@ -82,9 +88,7 @@ function Broker.start(options)
   local script = options.script and source .. "/" .. options.script
   if options.text then
     script = dir .. "/app.lua"
-    local file = assert(io.open(script, "w"))
-    file:write(options.text)
-    file:close()
+    write(script, options.text)
   end
   local database = options.database or "sqlite:" .. dir .. "/app.db"
   local args = { "run", script, "--listen", "127.0.0.1:0", "--database", database, table.unpack(options.args or {}) }
@@ -102,6 +106,36 @@ end
 
 function Broker:signal(name)
   uv.kill(self.pid, name)
+end
+
+--- Writes a file of the broker's folder, in place.
+function Broker:write(name, text)
+  write(self.dir .. "/" .. name, text)
+end
+
+--- Writes it as most editors do: whole, under another name, which is then changed.
+function Broker:replace(name, text)
+  self:write(name .. ".new", text)
+  assert(os.rename(self.dir .. "/" .. name .. ".new", self.dir .. "/" .. name))
+end
+
+--- The line that tells the outcome of the next reload after what `act` does, the broker's own sentence or an error.
+function Broker:outcome(act)
+  local from = #self.log + 1
+  act()
+  return wait.until_true("the outcome of a reload", function()
+    return self.log:match("pillar: ([^\n]*the script was [^\n]*)\n", from)
+  end)
+end
+
+--- Sends SIGHUP, with app.lua written anew if there is a text, and waits for the reload; returns what it came to.
+function Broker:reload(text)
+  return self:outcome(function()
+    if text then
+      self:write("app.lua", text)
+    end
+    self:signal("sighup")
+  end)
 end
 
 function Broker:wait_exit()

@@ -24,3 +24,17 @@ char *text_exact(struct str text)
         memcpy(copy, text.ptr, text.len);
     return copy;
 }
+
+static unsigned digit_of(char c)
+{
+    return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+struct str text_from_hex(unsigned char *out, const char *digits)
+{
+    size_t len = strlen(digits) / 2;
+
+    for (size_t i = 0; i < len; i++)
+        out[i] = (unsigned char)(digit_of(digits[2 * i]) << 4 | digit_of(digits[2 * i + 1]));
+    return (struct str){(const char *)out, len};
+}

@@ -1,5 +1,5 @@
 /*
- * text.h - long texts in one line.
+ * text.h - long texts in one line, and bytes as text.
  */
 #ifndef PILLAR_TESTS_TEXT_H
 #define PILLAR_TESTS_TEXT_H
@@ -11,5 +11,8 @@ struct str text_repeat(struct buf *out, const char *before, size_t times, const 
 
 /* A copy in memory of its exact size, so that AddressSanitizer sees a look behind it; freed with free(). */
 char *text_exact(struct str text);
+
+/* The bytes of hex digits, two a byte, written to `out`, which has room for them. */
+struct str text_from_hex(unsigned char *out, const char *digits);
 
 #endif

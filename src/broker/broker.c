@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/logger.h"
+#include "base/random.h"
 #include "broker_private.h"
 #include "library.h"
 #include "retirement.h"
@@ -68,6 +69,18 @@ static bool find_script(struct pillar_broker *b, const char *script, struct erro
         return error_no_memory(e);
     b->library_dir = library_find(b->options->values.library, e);
     return b->library_dir != NULL;
+}
+
+/* Without one, sessions live as long as this process. */
+bool broker_ensure_secret(struct pillar_broker *b, struct error *e)
+{
+    char secret[2 * SECRET_BYTES_MIN + 1];
+
+    if (b->options->values.secret[0] != '\0')
+        return true;
+    random_hex(secret, SECRET_BYTES_MIN);
+    log_info("auth", "PILLAR_SECRET is not set: sessions end with this process; make one with: openssl rand -hex 32");
+    return options_set(b->options, SOURCE_FLAG, "secret", secret, e);
 }
 
 /* --- putting together: the server --- */
@@ -243,7 +256,7 @@ static bool assemble(struct pillar_broker *b, const char *script, struct error *
     if (!broker_load(b, script, e) || !broker_make_journal(b, e))
         return false;
     /* The address before the database: a broker that is started twice by mistake changes nothing. */
-    return make_limits(b, e) && make_server(b, e) && program_make_pool(b->program, e) &&
+    return make_limits(b, e) && make_server(b, e) && broker_ensure_secret(b, e) && program_make_pool(b->program, e) &&
            program_migrate(b->program, &applied, e) && write_summary(b, e);
 }
 

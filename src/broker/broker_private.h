@@ -64,6 +64,9 @@ bool broker_load(struct pillar_broker *b, const char *script, struct error *e);
 /* The second one: the bus, and the journal that publishes on it. */
 bool broker_make_journal(struct pillar_broker *b, struct error *e);
 
+/* Makes a secret to sign sessions with, where the options have none. */
+bool broker_ensure_secret(struct pillar_broker *b, struct error *e);
+
 /* What the options say of requests and streams. */
 struct guard_limits broker_guard_limits(const struct pillar_broker *b);
 struct stream_config broker_stream_config(const struct pillar_broker *b);

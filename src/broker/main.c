@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -94,12 +95,27 @@ static int read_flag(pillar_options *options, char **argv, int *at)
     return 2;
 }
 
+/* A secret is the broker's own: neither scripts nor the programs that they start find it in the environment. */
+static void hide_secrets(void)
+{
+    const pillar_option_info *o;
+
+    for (size_t i = 0; (o = pillar_option_get(i)) != NULL; i++) {
+        char *value = o->secret ? getenv(o->environment) : NULL;
+        if (value == NULL)
+            continue;
+        explicit_bzero(value, strlen(value)); /* for /proc/self/environ */
+        unsetenv(o->environment);
+    }
+}
+
 static int read_arguments(pillar_options *options, char **argv, const char **script)
 {
     pillar_error error;
 
     if (pillar_options_read_environment(options, &error) != 0)
         return fail(error.message);
+    hide_secrets();
     for (int i = 2; argv[i] != NULL; i++) {
         int status = 0;
         if (strncmp(argv[i], "--", 2) == 0)

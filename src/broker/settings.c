@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/secrets.h"
 #include "base/str.h"
 #include "broker_private.h"
 
@@ -86,6 +87,12 @@ static const struct setting settings_table[] = {
     {{"openapi-path", "PILLAR_OPENAPI_PATH", "PATH", "/openapi.json", "Path of the API's description, or none.", 0},
      KIND_TEXT,
      AT(openapi_path),
+     0,
+     0},
+    {{"secret", "PILLAR_SECRET", "SECRET", "",
+      "Signs sessions, 32 characters or more; with several, separated by commas, the first signs and all count.", 1},
+     KIND_TEXT,
+     AT(secret),
      0,
      0},
 
@@ -418,6 +425,10 @@ static bool check_text(const struct setting *setting, const char *value, const c
     if (setting->offset == AT(events_path) || setting->offset == AT(emit_path)) {
         *problem = "it must be a path that begins with /";
         return value[0] == '/' && value[1] != '\0';
+    }
+    if (setting->offset == AT(secret)) {
+        struct secrets ignored;
+        return secrets_read(&ignored, str_of(value), problem);
     }
     if (setting->offset == AT(openapi_path)) {
         *problem = "it must be a path that begins with /, or none";

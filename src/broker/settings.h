@@ -22,6 +22,7 @@ struct settings {
     char *emit_path;
     char *openapi_path; /* "none": the description is not served */
     char *emit_key;     /* "": POST /api/emit does not exist */
+    char *secret;       /* "": one is made for the run */
     char *library;      /* "": where the binary's own library is */
     char *log_level;
     char *trusted_proxies; /* addresses and networks, separated by commas */

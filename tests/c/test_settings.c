@@ -315,6 +315,24 @@ TEST(messages_say_what_is_wrong_and_what_would_do)
     pillar_options_free(o);
 }
 
+TEST(a_secret_is_long_and_never_in_a_message)
+{
+    struct pillar_options *o = pillar_options_create();
+    struct error e;
+
+    sets(o, "secret", "0123456789abcdef0123456789abcdef");
+    sets(o, "secret", "0123456789abcdef0123456789abcdef, fedcba9876543210fedcba9876543210");
+    sets(o, "secret", "");
+    assert_false(options_set(o, SOURCE_FLAG, "secret", "0123456789abcdef0123456789abcde", &e));
+    assert_string_equal(e.message, "invalid value '...' for secret: each secret must have at least 32 characters; make "
+                                   "one with: openssl rand -hex 32");
+    assert_string_equal(o->values.secret, "");
+    pillar_options_free(o);
+    refuses("secret", "short");
+    refuses("secret", "0123456789abcdef0123456789abcdef,short");
+    refuses("secret", "0123456789abcdef0123456789abcdef,");
+}
+
 TEST(the_retry_range_is_checked_as_a_whole)
 {
     struct pillar_options *o = pillar_options_create();
@@ -469,6 +487,7 @@ int main(void)
         cmocka_unit_test(values_that_wrap_around_are_refused),
         cmocka_unit_test(texts_are_checked),
         cmocka_unit_test(messages_say_what_is_wrong_and_what_would_do),
+        cmocka_unit_test(a_secret_is_long_and_never_in_a_message),
         cmocka_unit_test(the_retry_range_is_checked_as_a_whole),
         cmocka_unit_test(addresses_have_four_forms),
         cmocka_unit_test(other_addresses_are_refused),

@@ -94,8 +94,9 @@ struct exchange {
 
     uint64_t user_expires_ms; /* until when it is, by the wall clock; 0: for ever */
     uint64_t stream_mark;     /* of a stream: see stream_hub_mark */
-    struct str assumed_user; /* who asks, as a JSON object, in place of asking authenticate: of tests, never of a wire */
-    struct str trouble;      /* what is wrong with the script, for who tests it: in the arena; empty: nothing */
+    struct str
+        assumed_user;   /* who asks, as a JSON object, in place of asking authenticate: of tests, never of a wire */
+    struct str trouble; /* what is wrong with the script, for who tests it: in the arena; empty: nothing */
 
     struct event *const *events; /* of an emission: borrowed drafts */
     size_t event_count;

@@ -1,6 +1,8 @@
 #include "base/secrets.h"
 
-bool secrets_read(struct secrets *secrets, struct str list, struct error *e)
+_Static_assert(SECRET_BYTES_MIN == 32 && SECRETS_MAX == 8, "as the messages say");
+
+bool secrets_read(struct secrets *secrets, struct str list, const char **problem)
 {
     struct secrets read = {.count = 0};
     struct str rest = list;
@@ -8,12 +10,14 @@ bool secrets_read(struct secrets *secrets, struct str list, struct error *e)
 
     while (list.len > 0 && str_split(&rest, ',', &part)) {
         part = str_trim(part);
-        if (part.len < SECRET_BYTES_MIN)
-            return error_set(e, "invalid_option",
-                             "each secret must have at least %d characters; make one with: openssl rand -hex 32",
-                             SECRET_BYTES_MIN);
-        if (read.count == SECRETS_MAX)
-            return error_set(e, "invalid_option", "it holds more than %d secrets", SECRETS_MAX);
+        if (part.len < SECRET_BYTES_MIN) {
+            *problem = "each secret must have at least 32 characters; make one with: openssl rand -hex 32";
+            return false;
+        }
+        if (read.count == SECRETS_MAX) {
+            *problem = "there may be at most 8 secrets, separated by commas";
+            return false;
+        }
         read.at[read.count++] = part;
     }
     *secrets = read;

@@ -7,7 +7,6 @@
 #define PILLAR_BASE_SECRETS_H
 
 #include "base/crypto.h"
-#include "base/error.h"
 
 enum { SECRETS_MAX = 8, SECRET_BYTES_MIN = 32, SIGNATURE_SIZE = HMAC_SHA256_SIZE };
 
@@ -17,10 +16,10 @@ struct secrets {
 };
 
 /*
- * Reads a list: secrets separated by commas, with or without spaces around them. An empty list has none. Failure: false
- * with "invalid_option" for a secret that is too short, or too many of them.
+ * Reads a list: secrets separated by commas, with or without spaces around them. An empty list has none. Returns false for
+ * a secret that is too short, or too many of them; *problem is then a sentence that says so, and *secrets as it was.
  */
-bool secrets_read(struct secrets *secrets, struct str list, struct error *e);
+bool secrets_read(struct secrets *secrets, struct str list, const char **problem);
 
 /*
  * Signs a text for a purpose: a signature for one purpose is none for another. The purpose has no NUL in it. Returns

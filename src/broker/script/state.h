@@ -15,6 +15,7 @@
 #include "base/error.h"
 
 struct job;
+struct secrets;
 struct sources;
 
 enum script_trip { TRIP_NONE, TRIP_DEADLINE, TRIP_MEMORY };
@@ -33,7 +34,8 @@ struct script_state {
     size_t json_bytes;    /* of the value that is being encoded, so far */
     int instructions;     /* between two looks at the deadline */
 
-    struct sources *sources; /* what the script is loaded from; borrowed */
+    const struct secrets *secrets; /* what pillar.auth signs with; borrowed; NULL while the script is loaded */
+    struct sources *sources;       /* what the script is loaded from; borrowed */
 };
 
 /*

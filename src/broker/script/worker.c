@@ -42,6 +42,7 @@ static struct script_state *load_script(const struct worker_config *config, cons
                         STR_ARG(other->source), STR_ARG(method_names[other->method]), STR_ARG(other->pattern));
     bool same = loaded != NULL && other == NULL;
     app_free(loaded);
+    state->secrets = &config->secrets;
     if (same)
         return state;
     script_state_free(state);

@@ -9,6 +9,7 @@
 #define PILLAR_SCRIPT_WORKER_H
 
 #include "base/counters.h"
+#include "base/secrets.h"
 #include "db/journal.h"
 #include "script/app.h"
 #include "script/job.h"
@@ -31,6 +32,7 @@ struct worker_config {
     bool dev;                      /* error answers tell what went wrong */
     struct user_rates *user_rates; /* borrowed; how often users ask. NULL: there is no limit */
     struct script_limits limits;
+    struct secrets secrets; /* for pillar.auth; the texts outlive the worker */
     /* Asked on both sides of a COMMIT; false: from there on it is as if the process had died. NULL: never asked. */
     bool (*survives)(void *context, enum commit_stage stage);
     void *survives_context;

@@ -105,6 +105,17 @@ static bool send_whole(struct h1 *c, struct str head, struct buf *body, bool wit
     return false;
 }
 
+/* Without the query, which may hold a token. */
+static void log_response(const struct exchange *ex)
+{
+    struct str rest = ex->request.target;
+    struct str path = STR_NONE;
+
+    (void)str_split(&rest, '?', &path);
+    log_debug("http", "%.*s %.*s %.*s %d", STR_ARG(ex->request.id), STR_ARG(method_names[ex->request.method]),
+              STR_ARG(path), ex->response.status);
+}
+
 void h1_respond(struct exchange *ex)
 {
     struct h1 *c = mine(ex)->conn;
@@ -117,8 +128,7 @@ void h1_respond(struct exchange *ex)
     }
     c->state = H1_WRITING;
     count_response(c->loop, r->status);
-    log_debug("http", "%.*s %.*s %.*s %d", STR_ARG(ex->request.id), STR_ARG(method_names[ex->request.method]),
-              STR_ARG(ex->request.target), r->status);
+    log_response(ex);
     append_head(&head, c, ex);
     if (!has_no_content(r->status))
         append_length(&head, r->body.len);

@@ -7,6 +7,7 @@ local emit_api = require "pillar.emit_api"
 local entity = require "pillar.entity"
 local input = require "pillar.input"
 local openapi = require "pillar.openapi"
+local paths = require "pillar.paths"
 local pattern = require "pillar.pattern"
 
 ---@class pillar.User
@@ -260,10 +261,6 @@ local function list_settings(settings)
   return list
 end
 
-local function absolute(path, dir)
-  return dir:sub(1, 1) == "/" and dir or (path:match("^(.*)/[^/]*$") or ".") .. "/" .. dir
-end
-
 --- What the C side needs to know.
 ---@package
 ---@param path string of the script
@@ -273,7 +270,7 @@ function App:describe(path)
       .. "if everybody may do everything", 0)
   end
   for _, mount in ipairs(self.mounts) do
-    mount.dir = absolute(path, mount.dir)
+    mount.dir = paths.resolve(mount.dir, path)
   end
   -- Each worker loads the script anew and knows a route by its number, whatever order pairs() gave this time.
   table.sort(self.routes, function(a, b)

@@ -11,6 +11,7 @@ local input = require "pillar.input"
 ---@class pillar
 local pillar = {
   version = core.version,
+  auth = require "pillar.auth",
   json = require "pillar.json",
   null = core.null,
   everyone = core.everyone,

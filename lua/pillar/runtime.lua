@@ -4,6 +4,7 @@ local core = require "pillar.core"
 local answer = require "pillar.answer"
 local emit = require "pillar.emit"
 local App = require "pillar.app"
+local paths = require "pillar.paths"
 require "pillar"
 require "pillar.db"
 require "pillar.request"
@@ -20,6 +21,7 @@ end
 
 --- Runs the script at `path`; returns what it defines, for the C side to read.
 function runtime.load(path)
+  paths.set_script(path)
   local chunk, problem = loadfile(path)
   if not chunk then
     error(problem, 0)

@@ -61,6 +61,16 @@ static int util_valid_utf8(lua_State *L)
     return 1;
 }
 
+/* valid_user_id(text): may a user be named so? */
+static int util_valid_user_id(lua_State *L)
+{
+    struct str s;
+
+    s.ptr = luaL_checklstring(L, 1, &s.len);
+    lua_pushboolean(L, event_id_valid(s));
+    return 1;
+}
+
 /* log(level, message) */
 static int util_log(lua_State *L)
 {
@@ -105,6 +115,7 @@ void bind_util_open(lua_State *L)
                                          {"random_hex", util_random_hex},
                                          {"secret_equal", util_secret_equal},
                                          {"valid_utf8", util_valid_utf8},
+                                         {"valid_user_id", util_valid_user_id},
                                          {"log", util_log},
                                          {"identify", util_identify},
                                          {NULL, NULL}};

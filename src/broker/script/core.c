@@ -15,6 +15,7 @@ void core_open(lua_State *L)
     bind_request_open(L);
     bind_source_open(L);
     bind_util_open(L);
+    bind_crypto_open(L);
     lua_setfield(L, -2, "pillar.core");
     lua_pop(L, 1);
 }

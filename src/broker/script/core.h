@@ -21,6 +21,7 @@ void bind_emit_open(lua_State *L);
 void bind_request_open(lua_State *L);
 void bind_source_open(lua_State *L);
 void bind_util_open(lua_State *L);
+void bind_crypto_open(lua_State *L);
 
 /* Pushes the JSON text of the value at `index`. Raises for what JSON cannot hold, naming where it is. */
 void json_push_encoded(lua_State *L, int index);

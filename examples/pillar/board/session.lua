@@ -1,13 +1,12 @@
--- Demo sign-in: whoever says to be ada, grace or linus is. The token is random, and kept in the database.
+-- Demo sign-in: whoever says to be ada, grace or linus is. Each sign-in is a row with a random token, so that signing
+-- out ends it. Browsers have the token in a signed cookie, other programs send it as a bearer token.
 local pillar = require "pillar"
 
 local session = {}
 
-local cookie = "pillar_session"
-
 local function token_of(req)
-  local authorization = req.headers["Authorization"] or ""
-  return authorization:match("^[Bb]earer%s+(%S+)%s*$") or req.cookies[cookie]
+  local bearer = (req.headers["Authorization"] or ""):match("^[Bb]earer%s+(%S+)%s*$")
+  return bearer or (pillar.auth.session(req) or {}).token
 end
 
 function session.user(req, db)
@@ -20,10 +19,6 @@ function session.user(req, db)
   return name and db:row("SELECT * FROM users WHERE id = ?", name)
 end
 
-local function set_cookie(value, age)
-  return ("%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax"):format(cookie, value, age)
-end
-
 function session.routes(app)
   app:post("/api/login", { public = true, silent = true, input = { user = "string 1..100" } }, function(req, db)
     local user = db:row("SELECT * FROM users WHERE id = ?", req.input.user)
@@ -32,12 +27,12 @@ function session.routes(app)
     end
     local token = pillar.random(24)
     db:insert("sessions", { token = token, userId = user.id, createdAt = pillar.now() })
-    return 200, { token = token, user = user }, { ["Set-Cookie"] = set_cookie(token, 30 * 24 * 3600) }
+    return 200, { token = token, user = user }, pillar.auth.signIn(req, { id = user.id, token = token })
   end)
 
   app:post("/api/logout", { silent = true }, function(req, db)
     db:exec("DELETE FROM sessions WHERE token = ?", token_of(req))
-    return 204, nil, { ["Set-Cookie"] = set_cookie("", 0) }
+    return 204, nil, pillar.auth.signOut(req)
   end)
 
   app:get("/api/me", function(req)

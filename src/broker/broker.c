@@ -71,18 +71,6 @@ static bool find_script(struct pillar_broker *b, const char *script, struct erro
     return b->library_dir != NULL;
 }
 
-/* Without one, sessions live as long as this process. */
-bool broker_ensure_secret(struct pillar_broker *b, struct error *e)
-{
-    char secret[2 * SECRET_BYTES_MIN + 1];
-
-    if (b->options->values.secret[0] != '\0')
-        return true;
-    random_hex(secret, SECRET_BYTES_MIN);
-    log_info("auth", "PILLAR_SECRET is not set: sessions end with this process; make one with: openssl rand -hex 32");
-    return options_set(b->options, SOURCE_FLAG, "secret", secret, e);
-}
-
 /* --- putting together: the server --- */
 
 /* Descriptors are what a connection costs first; the process may raise its own limit to the hard one. */
@@ -256,7 +244,7 @@ static bool assemble(struct pillar_broker *b, const char *script, struct error *
     if (!broker_load(b, script, e) || !broker_make_journal(b, e))
         return false;
     /* The address before the database: a broker that is started twice by mistake changes nothing. */
-    return make_limits(b, e) && make_server(b, e) && broker_ensure_secret(b, e) && program_make_pool(b->program, e) &&
+    return make_limits(b, e) && make_server(b, e) && program_make_pool(b->program, e) &&
            program_migrate(b->program, &applied, e) && write_summary(b, e);
 }
 
@@ -281,6 +269,7 @@ struct pillar_broker *broker_new(const struct pillar_options *options, struct er
     pthread_mutex_init(&b->program_lock, NULL);
     pthread_cond_init(&b->program_left, NULL);
     pthread_mutex_init(&b->reload_lock, NULL);
+    random_hex(b->made_secret, SECRET_BYTES_MIN);
     b->given = options_copy(options);
     b->options = options_copy(options);
     if (b->given != NULL && b->options != NULL)
@@ -298,8 +287,13 @@ struct pillar_broker *pillar_broker_create(const char *script, const struct pill
 
     if (b != NULL) {
         set_log_level(b->options->values.log_level);
-        if (assemble(b, script, &e))
+        if (assemble(b, script, &e)) {
+            if (b->options->values.secret[0] == '\0')
+                log_info("auth",
+                         "PILLAR_SECRET is not set: sessions end with this process; make one with: openssl rand "
+                         "-hex 32");
             return b;
+        }
     }
     (void)api_report(error, &e);
     pillar_broker_destroy(b);

@@ -9,6 +9,7 @@
 
 #include "base/address.h"
 #include "base/counters.h"
+#include "base/secrets.h"
 #include "http/http.h"
 #include "program.h"
 #include "script/user_rates.h"
@@ -28,8 +29,9 @@ struct pillar_broker {
     char *script_dir;
     char *library_dir;
     char *summary;
-    struct networks proxies;       /* whose X-Forwarded-For is believed */
-    struct user_rates *user_rates; /* NULL: there is no limit */
+    char made_secret[2 * SECRET_BYTES_MIN + 1]; /* signs sessions where the options have no secret */
+    struct networks proxies;                    /* whose X-Forwarded-For is believed */
+    struct user_rates *user_rates;              /* NULL: there is no limit */
 
     pthread_mutex_t program_lock; /* guards what follows, for moments only */
     pthread_cond_t program_left;  /* a replaced program is down to one reference; a retirement is called off, or over */
@@ -63,9 +65,6 @@ bool broker_load(struct pillar_broker *b, const char *script, struct error *e);
 
 /* The second one: the bus, and the journal that publishes on it. */
 bool broker_make_journal(struct pillar_broker *b, struct error *e);
-
-/* Makes a secret to sign sessions with, where the options have none. */
-bool broker_ensure_secret(struct pillar_broker *b, struct error *e);
 
 /* What the options say of requests and streams. */
 struct guard_limits broker_guard_limits(const struct pillar_broker *b);

@@ -119,6 +119,7 @@ bool program_make_pool(struct program *p, struct error *e)
 {
     const struct pillar_broker *b = p->broker;
     const struct settings *s = &b->options->values;
+    const char *secret = s->secret[0] == '\0' ? b->made_secret : s->secret;
     const char *problem;
     struct pool_config config = {
         .worker = {.script = b->script,
@@ -144,7 +145,7 @@ bool program_make_pool(struct program *p, struct error *e)
         .batch_ms = s->batch_time,
     };
 
-    (void)secrets_read(&config.worker.secrets, str_of(s->secret), &problem); /* options_set has had a look */
+    (void)secrets_read(&config.worker.secrets, str_of(secret), &problem); /* options_set has had a look */
     if (config.worker.database == NULL && p->app->migration_count > 0)
         return error_set(e, "database", "%s has migrations, and --database none leaves it without a database",
                          b->script);

@@ -409,8 +409,7 @@ static bool start(struct harness *h, struct error *e)
         h->db = db_open(h->database, e);
     if (!none && h->db == NULL)
         return false;
-    if (!broker_ensure_secret(b, e) || !broker_make_journal(b, e) || !program_make_pool(b->program, e) ||
-        !program_migrate(b->program, &applied, e))
+    if (!broker_make_journal(b, e) || !program_make_pool(b->program, e) || !program_migrate(b->program, &applied, e))
         return false;
     struct stream_config config = broker_stream_config(b);
     h->hub = stream_hub_create(&config, journal_position(b->journal), h->now_ms, &h->counters);

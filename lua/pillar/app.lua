@@ -3,6 +3,7 @@
 
 local check = require "pillar.check"
 local core = require "pillar.core"
+local cors = require "pillar.cors"
 local emit_api = require "pillar.emit_api"
 local entity = require "pillar.entity"
 local input = require "pillar.input"
@@ -51,6 +52,7 @@ function App.new(settings)
     migrations = {},
     authenticator = false,
     is_anonymous = false,
+    cross_origin = false,
   }, App)
 end
 
@@ -211,6 +213,16 @@ function App:openapi(options)
   self.api = options
 end
 
+--- Lets pages of other origins use the app: the broker answers their preflights, and gives every answer the headers
+--- that let them read it. Without it, a page of another origin reads nothing and changes nothing.
+---@param options pillar.Cors
+function App:cors(options)
+  if self.cross_origin then
+    error("app:cors was called already", 2)
+  end
+  self.cross_origin = cors.read(options, 2)
+end
+
 --- Serves the files of a directory, without signing in. A path is looked for among the routes first.
 ---@param prefix string "/" or "/assets"
 ---@param dir string relative to the script
@@ -286,6 +298,7 @@ function App:describe(path)
     settings = list_settings(self.settings),
     anonymous = self.is_anonymous,
     openapi = description,
+    cors = self.cross_origin,
   }
 end
 

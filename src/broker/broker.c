@@ -148,7 +148,11 @@ static struct http_config http_settings(const struct pillar_broker *b, const cha
 
 static bool make_server(struct pillar_broker *b, struct error *e)
 {
-    struct http_handler handler = {b, dispatch_request, dispatch_complete, dispatch_release};
+    struct http_handler handler = {.context = b,
+                                   .on_request = dispatch_request,
+                                   .on_complete = dispatch_complete,
+                                   .on_refuse = dispatch_refuse,
+                                   .on_release = dispatch_release};
     char host[256];
     uint16_t port;
 

@@ -77,6 +77,7 @@ bool broker_apply_settings(const struct pillar_broker *b, const struct app *app,
 /* dispatch.c: what becomes of a request, and of one that a script has handled. `context` is the broker. */
 void dispatch_request(void *context, struct exchange *ex);
 void dispatch_complete(void *context, struct exchange *ex);
+void dispatch_refuse(void *context, const struct request *request, struct exchange *answer);
 void dispatch_release(void *context, struct exchange *ex);
 
 /* forwarded.c: finds out who sent a request that came by proxies, where the list names those. */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "broker_private.h"
+#include "origin.h"
 
 enum { EVENT_ID_TEXT_MAX = 256 };
 
@@ -48,16 +49,22 @@ static void respond_with_methods(struct exchange *ex, unsigned allowed)
         ex->response.status = 204;
     else
         response_set_error(ex, 405, "method_not_allowed", "this path does not know the method", "");
-    if (list.failed || !response_add_header(ex, STR("Allow"), buf_str(&list), NULL))
+    if (list.failed || !response_add_header(ex, STR("Allow"), buf_str(&list), NULL) ||
+        !origin_answer_preflight(&program_of(ex)->app->cors, ex, buf_str(&list)))
         response_set_error(ex, 503, "out_of_memory", "the server is short of memory", "");
     buf_free(&list);
     http_respond(ex);
 }
 
+static bool only_reads(const struct exchange *ex)
+{
+    return ex->request.method == METHOD_GET || ex->request.method == METHOD_HEAD;
+}
+
 /* True for a GET or HEAD; answers everything else. */
 static bool only_get(struct exchange *ex)
 {
-    if (ex->request.method == METHOD_GET || ex->request.method == METHOD_HEAD)
+    if (only_reads(ex))
         return true;
     respond_with_methods(ex, 1u << METHOD_GET | 1u << METHOD_HEAD);
     return false;
@@ -299,6 +306,12 @@ static void run_route(struct exchange *ex, size_t route)
                            "X-Session-Id");
         return;
     }
+    if (!only_reads(ex) && origin_is_foreign(&program_of(ex)->app->cors, &ex->request)) {
+        http_count(ex, COUNT_CROSS_SITE);
+        http_respond_error(ex, 403, "cross_site",
+                           "a browser sent this for a page of another site, which app:cors does not let in", "");
+        return;
+    }
     submit(ex, route);
 }
 
@@ -332,6 +345,10 @@ void dispatch_request(void *context, struct exchange *ex)
     forwarded_resolve(&broker->proxies, ex);
     ex->address_key = address_key(ex->request.remote_address);
     const struct app *app = program_of(ex)->app;
+    if (!origin_set_headers(&app->cors, &ex->request, ex)) {
+        refuse_busy(ex, "overloaded", "the server is short of memory");
+        return;
+    }
     if (ex->request.segment_count == 0) { /* OPTIONS * asks about the server as a whole */
         respond_with_methods(ex, (1u << METHOD_COUNT) - 1);
         return;
@@ -366,6 +383,12 @@ void dispatch_complete(void *context, struct exchange *ex)
         finish_stream(broker, ex);
     else
         http_respond(ex);
+}
+
+void dispatch_refuse(void *context, const struct request *request, struct exchange *answer)
+{
+    answer->owner = broker_program(context);
+    (void)origin_set_headers(&program_of(answer)->app->cors, request, answer);
 }
 
 void dispatch_release(void *context, struct exchange *ex)

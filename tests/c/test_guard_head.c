@@ -52,6 +52,15 @@ static void free_judged(struct judged *j)
     free(j->bytes);
 }
 
+static bool is_sound(struct str text)
+{
+    struct judged j = judge(text);
+    bool sound = j.v.sound;
+
+    free_judged(&j);
+    return sound;
+}
+
 static void check_refusal(struct str text, int status, const char *code)
 {
     for (int way = 0; way < PIECES_WAYS; way++) {
@@ -339,6 +348,19 @@ TEST(refuses_bodies_over_the_limit)
     REFUSED(413, "body_too_large", POST_WITH("Content-Length: 99999999999999999999999999999999\r\n"));
 }
 
+/* Who asks is told so by name, where it can be known; a head that is bad in any other way is not read. */
+TEST(a_body_over_the_limit_leaves_a_head_to_be_judged)
+{
+    assert_true(is_sound(STR(POST_WITH("Content-Length: 1001\r\n"))));
+    assert_true(is_sound(STR(POST_WITH("Content-Length: 9223372036854775807\r\n"))));
+    assert_false(is_sound(STR(POST_WITH("Content-Length: 9223372036854775808\r\n"))));
+    assert_true(is_sound(STR(POST_WITH("Content-Length: 1000\r\n"))));
+    BAD(POST_WITH("Content-Length: 1001\r\n" HOST));
+    BAD(POST_WITH("Content-Length: 1001\r\nTransfer-Encoding: chunked\r\n"));
+    BAD("POST / HTTP/1.1\r\nContent-Length: 1001\r\n\r\n");
+    REFUSED(417, "expectation_failed", POST_WITH("Content-Length: 1001\r\nExpect: tea\r\n"));
+}
+
 TEST(refuses_every_coding_but_chunked)
 {
     REFUSED(501, "not_implemented", POST_WITH("Transfer-Encoding: gzip\r\n"));
@@ -483,6 +505,7 @@ int main(void)
         cmocka_unit_test(refuses_a_missing_second_or_malformed_host),
         cmocka_unit_test(refuses_lengths_that_are_no_plain_number),
         cmocka_unit_test(refuses_bodies_over_the_limit),
+        cmocka_unit_test(a_body_over_the_limit_leaves_a_head_to_be_judged),
         cmocka_unit_test(refuses_every_coding_but_chunked),
         cmocka_unit_test(refuses_contradictions_about_the_body),
         cmocka_unit_test(refuses_a_body_without_a_length),

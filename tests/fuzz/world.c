@@ -209,6 +209,13 @@ static void on_complete(void *context, struct exchange *ex)
     answer(ex, ascii_lower(letter_of(&ex->request)));
 }
 
+static void on_refuse(void *context, const struct request *request, struct exchange *answer)
+{
+    (void)context;
+    check_headers(request);
+    CHECK(answer->response.status == 0, "an answer that is one already");
+}
+
 static void on_release(void *context, struct exchange *ex)
 {
     (void)context;
@@ -251,7 +258,7 @@ void world_begin(struct world *w)
                    .retry_min_ms = 1000,
                    .retry_max_ms = 1000},
     };
-    w->handler = (struct http_handler){w, on_request, on_complete, on_release};
+    w->handler = (struct http_handler){w, on_request, on_complete, on_refuse, on_release};
     CHECK(io_loop_init(&w->loop, (struct http_server *)(void *)w, &w->config, &w->handler, w->position,
                        listening_socket(), &e),
           "a loop");

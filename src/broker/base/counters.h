@@ -33,6 +33,7 @@
     X(COUNT_STREAMS_REFUSED, "streams_refused", "Event streams sent away to come back later.")                         \
     X(COUNT_STREAM_LIMITS, "stream_limits", "Event streams refused because a user or an address had all it may have.") \
     X(COUNT_RATE_LIMITS, "rate_limits", "Requests refused because a user or an address made too many.")                \
+    X(COUNT_CROSS_SITE, "cross_site", "Requests refused because a browser sent them for a page of another site.")      \
     X(COUNT_DELIVERIES, "deliveries", "Events handed to a stream's connection.")                                       \
     X(COUNT_ECHOES, "echoes_suppressed", "Events withheld from the session that caused them.")                         \
     X(COUNT_RESYNCS, "resyncs", "Streams told to refetch.")                                                            \

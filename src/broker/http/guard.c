@@ -171,10 +171,12 @@ static bool check_length(struct str value, const struct guard_limits *limits, st
         if (value.ptr[i] < '0' || value.ptr[i] > '9')
             return bad(&v->refusal, "Content-Length is not a number");
     unsigned long long length;
-    if (!str_to_u64(value, &length) || length > limits->body_bytes)
-        return refuse(&v->refusal, 413, "body_too_large", "the body is larger than this server accepts");
-    v->content_length = length;
-    return true;
+    bool number = str_to_u64(value, &length) && length <= INT64_MAX; /* http-parser has a limit near 2^64 */
+    v->content_length = number ? length : 0;
+    if (number && length <= limits->body_bytes)
+        return true;
+    (void)refuse(&v->refusal, 413, "body_too_large", "the body is larger than this server accepts");
+    return number;
 }
 
 static bool check_coding(struct str value, struct seen *seen, struct head_verdict *v)
@@ -361,8 +363,7 @@ void guard_check_head(struct str head, const struct guard_limits *limits, struct
         if (!check_field(line, limits, &seen, v))
             return;
     }
-    if (check_framing(&seen, v))
-        (void)check_absolute_target(v);
+    v->sound = check_framing(&seen, v) && check_absolute_target(v);
 }
 
 /* --- a chunked body (RFC 9112 section 7.1) --- */

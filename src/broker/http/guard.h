@@ -49,6 +49,7 @@ enum body_framing { BODY_NONE, BODY_LENGTH, BODY_CHUNKED };
 
 struct head_verdict {
     struct refusal refusal;
+    bool sound; /* it may be parsed, though perhaps the body it announces is too large */
     struct str method;
     struct str target;
     bool http_1_0;

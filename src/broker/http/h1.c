@@ -181,13 +181,17 @@ static void on_head(struct h1 *c, struct str head)
         return;
     }
     guard_check_head(copy, &c->loop->config->guard, &m->verdict);
-    if (m->verdict.refusal.status != 0) {
+    if (!m->verdict.sound) {
         h1_refuse(c, &m->verdict.refusal);
         return;
     }
     struct refusal why;
     if (!parse_head(&m->parse, &ex->base, copy, &m->verdict, &why)) {
         h1_refuse(c, &why);
+        return;
+    }
+    if (m->verdict.refusal.status != 0) {
+        h1_refuse(c, &m->verdict.refusal);
         return;
     }
     if (!set_request_id(c->loop, &ex->base)) {

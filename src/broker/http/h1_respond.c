@@ -43,6 +43,8 @@ static void append_head(struct buf *out, const struct h1 *c, const struct exchan
     buf_append_str(out, str_of(http_status_reason(r->status)));
     buf_append(out, "\r\n", 2);
     append_header(out, STR("Date"), str_of(c->loop->date));
+    for (size_t i = 0; i < ex->always.count; i++)
+        append_header(out, ex->always.at[i].name, ex->always.at[i].value);
     for (size_t i = 0; i < r->headers.count; i++)
         append_header(out, r->headers.at[i].name, r->headers.at[i].value);
     if (ex->request.id.len > 0)
@@ -160,6 +162,8 @@ void h1_refuse(struct h1 *c, const struct refusal *why)
     log_debug("http", "refused: %d %s", why->status, why->message);
     if (c->message != NULL && c->message->ex != NULL && str_eq(c->message->verdict.method, method_names[METHOD_HEAD]))
         ex->base.request.method = METHOD_HEAD;
+    if (c->message != NULL && c->message->ex != NULL)
+        c->loop->handler->on_refuse(c->loop->handler->context, &c->message->ex->base.request, &ex->base);
     response_set_error(&ex->base, why->status, why->code, why->message, "");
     if (why->status == 503)
         (void)response_add_header(&ex->base, STR("Retry-After"), STR("1"), NULL);
@@ -183,6 +187,7 @@ void h1_give_up(struct h1_exchange *ex, bool running)
         return;
     }
     answer->base.request.method = ex->base.request.method;
+    answer->base.always = ex->base.always; /* the worker does not touch them, and ours are sent before it is back */
     if (ex->base.kind == EXCHANGE_STREAM) {
         h1_refuse_stream(&answer->base, "the server could not open the stream");
         return;

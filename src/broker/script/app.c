@@ -51,7 +51,7 @@ static struct str field(lua_State *L, struct app *app, const char *name)
     return (struct str){kept.ptr, s.len};
 }
 
-static bool flag(lua_State *L, const char *name)
+static bool read_flag(lua_State *L, const char *name)
 {
     lua_getfield(L, -1, name);
     bool on = lua_toboolean(L, -1) != 0;
@@ -93,7 +93,7 @@ static void read_routes(lua_State *L, struct app *app)
         r->pattern = field(L, app, "pattern");
         r->mode = read_mode(field(L, app, "mode"));
         r->source = field(L, app, "source");
-        r->silent = flag(L, "silent");
+        r->silent = read_flag(L, "silent");
         if (r->pattern.len == 0)
             app->emit_route = i;
         lua_pop(L, 1);
@@ -102,19 +102,35 @@ static void read_routes(lua_State *L, struct app *app)
     lua_pop(L, 1);
 }
 
-static void read_entities(lua_State *L, struct app *app)
+static struct str *read_strings(lua_State *L, struct app *app, const char *name, size_t *count)
 {
-    size_t count = push_list(L, "entities");
+    *count = push_list(L, name);
+    struct str *strings = reserve(L, app, *count, sizeof *strings);
 
-    app->entities = reserve(L, app, count, sizeof *app->entities);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < *count; i++) {
         size_t len;
         lua_rawgeti(L, -1, (lua_Integer)i + 1);
-        const char *name = luaL_checklstring(L, -1, &len);
-        app->entities[i] = copy(L, app, (struct str){name, len});
+        const char *text = luaL_checklstring(L, -1, &len);
+        strings[i] = copy(L, app, (struct str){text, len});
         lua_pop(L, 1);
     }
-    app->entity_count = count;
+    lua_pop(L, 1);
+    return strings;
+}
+
+static void read_cors(lua_State *L, struct app *app)
+{
+    struct cors *cors = &app->cors;
+
+    if (lua_getfield(L, -1, "cors") == LUA_TTABLE) {
+        cors->on = true;
+        cors->any = read_flag(L, "any");
+        cors->credentials = read_flag(L, "credentials");
+        cors->origins = read_strings(L, app, "origins", &cors->origin_count);
+        cors->max_age = field(L, app, "maxAge");
+        cors->headers = field(L, app, "headers");
+        cors->exposed = field(L, app, "exposed");
+    }
     lua_pop(L, 1);
 }
 
@@ -175,12 +191,13 @@ static int load_in_lua(lua_State *L)
     lua_call(L, 1, 1);
     luaL_checktype(L, -1, LUA_TTABLE);
     read_routes(L, load->app);
-    read_entities(L, load->app);
+    load->app->entities = read_strings(L, load->app, "entities", &load->app->entity_count);
     read_mounts(L, load->app);
     read_migrations(L, load->app);
     read_settings(L, load->app);
     load->app->openapi = field(L, load->app, "openapi");
-    load->app->anonymous = flag(L, "anonymous");
+    read_cors(L, load->app);
+    load->app->anonymous = read_flag(L, "anonymous");
     return 0;
 }
 

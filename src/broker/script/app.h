@@ -38,6 +38,18 @@ struct mount {
 
 enum { APP_EVENTS_PATH = '\1' };
 
+/* app:cors, as lua/pillar/cors.lua has checked it. */
+struct cors {
+    bool on;
+    bool any; /* every origin, without credentials */
+    bool credentials;
+    struct str *origins; /* as browsers write them */
+    size_t origin_count;
+    struct str max_age; /* seconds, in digits */
+    struct str headers; /* that pages may send, a list with commas; empty: what they ask for */
+    struct str exposed; /* that they may read, the same */
+};
+
 struct app {
     struct arena arena; /* everything below lives in it */
     struct route *routes;
@@ -51,7 +63,8 @@ struct app {
     size_t migration_count;
     struct pairs settings;
     struct str openapi; /* the API's description; APP_EVENTS_PATH in it stands for the event stream's path */
-    bool anonymous;     /* the script says that nobody has to sign in */
+    struct cors cors;
+    bool anonymous; /* the script says that nobody has to sign in */
     struct route_node *root;
 };
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# What `cmake --install` puts elsewhere works there: the binary finds its libraries, and a C program the broker's.
+# What `cmake --install` puts elsewhere works there: the binary finds its libraries, tests of scripts theirs, and a C program
+# the broker's.
 #   tests/install.sh BUILD_DIR
 set -eu
 source=$(cd "$(dirname "$0")/.." && pwd)
@@ -12,6 +13,9 @@ prefix=$prefix.moved
 
 cd /
 "$prefix/bin/pillar" check "$source/examples/quickstart/app.lua"
+"$prefix/bin/pillar" test "$source/examples/quickstart"
+LUA_PATH="$prefix/share/lua/5.4/?.lua;$prefix/share/lua/5.4/?/init.lua;;" LUA_CPATH="$prefix/lib/lua/5.4/?.so;;" \
+  lua5.4 "$(command -v busted)" "$source/examples/quickstart/app_spec.lua"
 
 cat >"$prefix/program.c" <<'END'
 #include <pillar/pillar.h>

@@ -69,7 +69,9 @@ describe("the task board", function()
       assert.equal("grace", expect(200, t:get("/api/me", { headers = bearer })).id)
       local cookie = { Cookie = answer.headers["set-cookie"]:match("^[^;]+") }
       assert.equal("grace", expect(200, t:get("/api/me", { headers = cookie })).id)
+      local stream = t:connect { headers = bearer }
       assert.equal(204, t:post("/api/logout", { headers = bearer }).status)
+      assert.is_false(stream:isOpen())
       assert.equal(401, t:get("/api/me", { headers = bearer }).status)
       assert.equal(401, t:post("/api/login", { json = { user = "mallory" } }).status)
     end)

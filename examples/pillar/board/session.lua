@@ -30,8 +30,10 @@ function session.routes(app)
     return 200, { token = token, user = user }, pillar.auth.signIn(req, { id = user.id, token = token })
   end)
 
-  app:post("/api/logout", { silent = true }, function(req, db)
+  -- All streams of the user end; those of other devices, which are signed in still, come back by themselves.
+  app:post("/api/logout", function(req, db)
     db:exec("DELETE FROM sessions WHERE token = ?", token_of(req))
+    pillar.disconnect { userId = req.user.id }
     return 204, nil, pillar.auth.signOut(req)
   end)
 

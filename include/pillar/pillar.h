@@ -148,8 +148,12 @@ PILLAR_API int pillar_broker_emit(pillar_broker *broker, const pillar_event *eve
 /* --- looking at a script without running it --- */
 
 /*
- * Loads a script, tries its migrations on an empty database in memory, and prints what it defines, line by line. Opens no
- * other database and no socket. Returns 0, or -1 with the mistake that keeps it from running.
+ * Loads a script, tries its migrations on an empty database in memory, and prints, line by line, what it defines, and
+ * behind that what it says and cannot mean: lines that begin with a file and a line, "app.lua:12: ...". Opens no other
+ * database and no socket.
+ *
+ * Returns 0; or how many such findings it has printed, with "findings" and that number in a message; or -1 with the mistake
+ * that keeps the script from running. Lines that go on with "note: " are not counted.
  */
 PILLAR_API int pillar_check(const char *script, const pillar_options *options,
                             void (*print)(void *context, const char *line), void *context, pillar_error *error);

@@ -103,6 +103,7 @@ function App:add_route(method, path, options, handler, level)
     rules = options.rules,
     entity = options.entity,
     operation = options.operation,
+    own_handler = handler,
     handler = options.rules and options.rules:guard(handler) or handler,
     source = check.source(level + 1),
   }
@@ -240,6 +241,7 @@ function App:static(prefix, dir, options)
     prefix = prefix:gsub("/+$", ""),
     dir = dir,
     fallback = options and options.fallback,
+    source = check.source(2),
   }
 end
 
@@ -276,7 +278,8 @@ end
 --- What the C side needs to know.
 ---@package
 ---@param path string of the script
-function App:describe(path)
+---@param whole? boolean with the description of the API
+function App:describe(path, whole)
   if not self.authenticator then
     error(path .. ": nobody says who is asking; call app:authenticate(function(req, db) ... end), or app:anonymous() "
       .. "if everybody may do everything", 0)
@@ -288,7 +291,7 @@ function App:describe(path)
   table.sort(self.routes, function(a, b)
     return a.pattern < b.pattern or (a.pattern == b.pattern and method_rank[a.method] < method_rank[b.method])
   end)
-  local description = openapi.build(self)
+  local description = whole and openapi.build(self) or ""
   self.routes[#self.routes + 1] = emit_api.route
   return {
     routes = self.routes,

@@ -92,7 +92,8 @@ end
 ---@return string
 function check.source(level)
   local info = debug.getinfo(level + 1, "Sl")
-  return ("%s:%d"):format(info.short_src, info.currentline)
+  local path = info.source:match("^@(.*)$") or info.short_src
+  return ("%s:%d"):format(path, info.currentline)
 end
 
 return check

@@ -28,6 +28,7 @@ local entity = {}
 ---@field delete? pillar.RowHandler  DELETE path/:id
 ---@field targets? pillar.Targets  whom a row concerns; needed by all that change something
 ---@field silent? boolean some rows concern nobody, so that a change of them that is told to nobody is right
+---@field external? boolean true: its events come by POST /api/emit or from C, and the script need not emit any
 ---@field project? fun(row: table): string|integer|nil  the event's projectId; by default row.projectId
 
 ---@alias pillar.Find fun(db: pillar.Database, id: string, req: pillar.Request): table?
@@ -49,6 +50,7 @@ local known = {
   silent = "boolean",
   input = "table",
   query = "table",
+  external = "boolean",
 }
 
 local needs_find = { "get", "update", "replace", "delete" }

@@ -5,6 +5,7 @@ local answer = require "pillar.answer"
 local emit = require "pillar.emit"
 local App = require "pillar.app"
 local paths = require "pillar.paths"
+local report = require "pillar.report"
 require "pillar"
 require "pillar.db"
 require "pillar.request"
@@ -12,6 +13,7 @@ require "pillar.request"
 local runtime = {}
 
 local app -- the script's, once it is loaded
+local loaded = {} -- paths of the files that were loaded with it
 
 --- Publishes a change when the handler's transaction is committed.
 ---@param event pillar.Event
@@ -20,7 +22,9 @@ function _G.emit_sync_event(event)
 end
 
 --- Runs the script at `path`; returns what it defines, for the C side to read.
-function runtime.load(path)
+---@param path string
+---@param whole? boolean with the description of the API, which one load of several is enough for
+function runtime.load(path, whole)
   paths.set_script(path)
   local chunk, problem = loadfile(path)
   if not chunk then
@@ -30,9 +34,24 @@ function runtime.load(path)
   if getmetatable(app) ~= App then
     error(path .. ": the script must end with: return app", 0)
   end
-  local description = app:describe(path)
+  local description = app:describe(path, whole)
   core.declare_entities(description.entities)
   return description
+end
+
+--- Notes a file that the script loads; what its handlers load later is not of interest.
+function runtime.note_file(path)
+  if core.is_loading() then
+    loaded[#loaded + 1] = path
+  end
+end
+
+--- Loads the script as well, and returns the lines of `pillar check`, and how many findings are among them.
+---@param path string
+---@param taken { own: string[], emit: string } the paths that the broker answers by itself
+function runtime.inspect(path, taken)
+  runtime.load(path)
+  return report.make(app, path, loaded, taken)
 end
 
 local function unauthorized(message)

@@ -7,6 +7,13 @@
 local core = require "pillar.core"
 
 local real_load, real_loadfile = load, loadfile
+local runtime -- loaded last, so that the library's own files are not noted as the script's
+
+local function note_file(path)
+  if runtime and path then
+    runtime.note_file(path)
+  end
+end
 
 ---@diagnostic disable-next-line: duplicate-set-field
 function _G.load(chunk, name, _, ...)
@@ -15,6 +22,7 @@ end
 
 local function load_file(path, ...)
   if path ~= nil and core.is_loading() then
+    note_file(path)
     return core.load_source(path, ...)
   end
   return real_loadfile(path, "t", ...)
@@ -31,6 +39,7 @@ function _G.dofile(path)
   if not chunk then
     error(problem, 0)
   end
+  note_file(path)
   return chunk()
 end
 
@@ -58,6 +67,9 @@ package.searchers[2] = function(name)
     local path = template:gsub("%?", relative)
     local chunk, problem, code = core.load_source(path)
     if chunk then
+      if name ~= "pillar" and not name:find("^pillar%.") then
+        note_file(path)
+      end
       return chunk, path
     elseif code == "syntax" then
       error(("cannot load the module '%s' from %s:\n\t%s"):format(name, path, problem), 0)
@@ -67,7 +79,7 @@ package.searchers[2] = function(name)
   return table.concat(missing, "\n\t")
 end
 
-local runtime = require "pillar.runtime"
+runtime = require "pillar.runtime"
 local public = { ["pillar"] = true }
 for name in pairs(package.loaded) do
   if name:find("^pillar") and not public[name] then

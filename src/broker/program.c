@@ -30,7 +30,7 @@ static bool load_app(struct program *p, struct error *e)
 
     if (state == NULL)
         return false;
-    p->app = app_load(state, b->script, s->load_deadline, e);
+    p->app = app_load(state, b->script, s->load_deadline, true, e);
     script_state_free(state);
     return p->app != NULL;
 }

@@ -11,7 +11,7 @@ local function describe_app(define, anonymous)
   else
     app:authenticate(print)
   end
-  local text = app:describe("app.lua").openapi:gsub("\1", '"/api/events"')
+  local text = app:describe("app.lua", true).openapi:gsub("\1", '"/api/events"')
   local document = json.decode(text)
   assert.same({}, problems_of(document))
   return document, text

@@ -70,7 +70,7 @@ describe("the spec of the task board", function()
   after_each(function() os.execute(("rm -r '%s'"):format(dir)) end)
 
   local function passes()
-    return os.execute(("'%s' test '%s/app_spec.lua' >/dev/null 2>&1"):format(binary, dir)) == true
+    return os.execute(("'%s' test --no-keep-going '%s/app_spec.lua' >/dev/null 2>&1"):format(binary, dir)) == true
   end
 
   it("passes as it is", function()

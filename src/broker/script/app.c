@@ -12,6 +12,7 @@
 struct load {
     const char *path;
     struct app *app;
+    bool whole;
 };
 
 static _Noreturn void raise_no_memory(lua_State *L)
@@ -188,7 +189,8 @@ static int load_in_lua(lua_State *L)
     script_state_push_runtime(L);
     lua_getfield(L, -1, "load");
     lua_pushstring(L, load->path);
-    lua_call(L, 1, 1);
+    lua_pushboolean(L, load->whole);
+    lua_call(L, 2, 1);
     luaL_checktype(L, -1, LUA_TTABLE);
     read_routes(L, load->app);
     load->app->entities = read_strings(L, load->app, "entities", &load->app->entity_count);
@@ -237,7 +239,7 @@ static void report_trip(struct script_state *state, const char *path, bool retur
                     where.message, where.message[0] == '\0' ? "" : ")");
 }
 
-struct app *app_load(struct script_state *state, const char *path, uint64_t deadline_ms, struct error *e)
+struct app *app_load(struct script_state *state, const char *path, uint64_t deadline_ms, bool whole, struct error *e)
 {
     struct app *app = calloc(1, sizeof *app);
     struct error why;
@@ -247,7 +249,7 @@ struct app *app_load(struct script_state *state, const char *path, uint64_t dead
         return NULL;
     }
     script_state_arm(state, clock_monotonic_ns() + deadline_ms * 1000000u);
-    bool returned = script_state_call(state, load_in_lua, &(struct load){path, app});
+    bool returned = script_state_call(state, load_in_lua, &(struct load){path, app, whole});
     if (state->trip != TRIP_NONE)
         report_trip(state, path, returned, &why);
     else if (!returned)

@@ -69,10 +69,11 @@ struct app {
 };
 
 /*
- * Runs the script at `path` in a fresh state, for at most `deadline_ms`, and reads what it defines. Failure: NULL with
- * "script" and a message that begins with file and line where Lua knows them.
+ * Runs the script at `path` in a fresh state, for at most `deadline_ms`, and reads what it defines. Without `whole` the
+ * description of the API is left out, which one load of many is enough for. Failure: NULL with "script" and a message
+ * that begins with file and line where Lua knows them.
  */
-struct app *app_load(struct script_state *state, const char *path, uint64_t deadline_ms, struct error *e);
+struct app *app_load(struct script_state *state, const char *path, uint64_t deadline_ms, bool whole, struct error *e);
 
 /* Accepts NULL. */
 void app_free(struct app *app);

@@ -34,7 +34,7 @@ static struct script_state *load_script(const struct worker_config *config, cons
 
     if (state == NULL)
         return NULL;
-    struct app *loaded = app_load(state, config->script, config->load_deadline_ms, e);
+    struct app *loaded = app_load(state, config->script, config->load_deadline_ms, false, e);
     const struct route *other = loaded == NULL ? NULL : app_other_route(app, loaded);
     if (other != NULL)
         (void)error_set(e, "script",

@@ -3,6 +3,8 @@
 local core = require "pillar.core"
 local failure = require "pillar.failure"
 
+---@class pillar.Blob bytes that are stored as a BLOB, made by pillar.blob
+
 ---@alias pillar.Value string|number|boolean|lightuserdata|pillar.Blob|nil
 
 ---@class pillar.Database

@@ -9,6 +9,12 @@ local failure = require "pillar.failure"
 local input = require "pillar.input"
 
 ---@class pillar
+---@field version string
+---@field json pillar.json
+---@field input pillar.input
+---@field log pillar.log
+---@field null lightuserdata JSON's null, and SQL's NULL
+---@field everyone table all users, as the targets of an event
 local pillar = {
   version = core.version,
   auth = require "pillar.auth",

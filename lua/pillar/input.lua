@@ -363,6 +363,8 @@ end
 
 --- What scripts use of it.
 ---@class pillar.input
+---@field object fun(fields: table<string, pillar.RuleSpec>, modifiers?: string): pillar.Rule
+---@field list fun(of: pillar.RuleSpec, modifiers?: string): pillar.Rule
 input.public = { object = input.object, list = input.list }
 setmetatable(input.public, { __index = check.closed(input.public, "pillar.input.") })
 

@@ -3,6 +3,10 @@
 local core = require "pillar.core"
 
 ---@class pillar.log
+---@field debug fun(format: string, ...)
+---@field info fun(format: string, ...)
+---@field warn fun(format: string, ...)
+---@field error fun(format: string, ...)
 local log = {}
 
 for _, level in ipairs { "debug", "info", "warn", "error" } do

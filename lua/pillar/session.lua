@@ -144,10 +144,13 @@ end
 --- The user who has signed in with signIn, as it was given then, and `expiresAt` (milliseconds since 1970). Nil without
 --- a cookie, and for one that is not the broker's or has expired.
 ---@param req pillar.Request
----@param options? pillar.SessionOptions those of signIn
+---@param options? pillar.SessionOptions|pillar.Database those of signIn; the database that authenticate gets is none
 ---@return pillar.User?
 function session.get(req, options)
   check_request("pillar.auth.session", req, 2)
+  if type(options) == "userdata" and options ~= core.null then
+    options = nil -- app:authenticate(pillar.auth.session) gives the database
+  end
   options = check_options("pillar.auth.session", options, 2)
   local value = req.cookies[options.cookie or default_cookie]
   if not value or #value > most_bytes then

@@ -81,8 +81,9 @@ describe("pillar.auth sessions", function()
   it("are renewed by signing in what they gave", function()
     local user = session(sign_in({ id = "ada" }, { maxAge = 10 }))
     now = now + 5000
-    local again = session(sign_in(user, { maxAge = 10 }))
-    assert.equal(now + 10000, again.expiresAt)
+    local value = sign_in(user, { maxAge = 10 })
+    assert.equal(now + 10000, session(value).expiresAt)
+    assert.equal(#sign_in({ id = "ada" }, { maxAge = 10 }), #value) -- the old time is not kept beside the new one
   end)
 
   it("do not believe a cookie that was changed anywhere", function()
@@ -112,8 +113,12 @@ describe("pillar.auth sessions", function()
       assert.is_nil(session(bad), bad)
     end
     -- The same by hand is believed, so that each of those was refused for what is wrong with it.
-    local signature = core.base64url_encode(core.sign("session cookie 1", "pillar_session=" .. payload))
-    assert.equal("ada", session(payload .. "." .. signature).id)
+    local function by_hand(text)
+      local body = core.base64url_encode(text)
+      return body .. "." .. core.base64url_encode(core.sign("session cookie 1", "pillar_session=" .. body))
+    end
+    assert.equal("ada", session(by_hand(pillar.json.encode { user = { id = "ada" }, expiresAt = now + 1000 })).id)
+    assert.is_nil(session(by_hand(pillar.json.encode { user = { id = ("x"):rep(4096) }, expiresAt = now + 1000 })))
   end)
 
   it("are for one cookie name", function()
@@ -151,6 +156,12 @@ describe("pillar.auth sessions", function()
     local user = { id = "ada", expiresAt = 1 }
     sign_in(user)
     assert.same({ id = "ada", expiresAt = 1 }, user)
+  end)
+
+  it("are fit for app:authenticate, which gives the database too", function()
+    local value = sign_in { id = "ada" }
+    local db = core.key_from_secret(("x"):rep(32)) -- some userdata
+    assert.equal("ada", pillar.auth.session(request { pillar_session = value }, db).id)
   end)
 
   local function fails(what, f)
@@ -206,7 +217,7 @@ describe("pillar.auth sessions", function()
       ["browsers take this cookie"] = { secure = false, cookie = "__Secure-s" },
       ["must be a table, not a string"] = "s",
     } do
-      for _, f in pairs {
+      for _, f in ipairs {
         function() return pillar.auth.signIn(request(), { id = "ada" }, options) end,
         function() return pillar.auth.signOut(request(), options) end,
         function() return pillar.auth.session(request(), options) end,
@@ -215,6 +226,7 @@ describe("pillar.auth sessions", function()
       end
     end
     fails("session_spec.lua:", function() local _ = pillar.auth.session(request(), { maxage = 1 }) end)
+    fails("must be a table, not a userdata", function() pillar.auth.session(request(), pillar.null) end)
     fails("the first argument must be the request", function() pillar.auth.signIn({ id = "ada" }) end)
     fails("the first argument must be the request", function() pillar.auth.session() end)
   end)

@@ -227,6 +227,13 @@ TEST(text_that_is_no_key_is_refused)
     buf_free(&pem);
 }
 
+/* The point at infinity, as SEC 1 section 2.3.3 writes it: RFC 5480 allows it in a certificate, and it signs nothing. */
+TEST(the_point_at_infinity_is_refused)
+{
+    refuses_pem(STR("-----BEGIN PUBLIC KEY-----\nMBkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDAgAA\n-----END PUBLIC KEY-----\n"),
+                "no point on the curve");
+}
+
 /* The DER of the block is read to its end. */
 TEST(bytes_behind_the_key_are_refused)
 {
@@ -351,6 +358,7 @@ TEST(a_private_jwk_is_refused)
 TEST(a_jwk_of_rsa_has_the_numbers_of_a_key)
 {
     char longer[1400];
+    struct buf huge = BUF_EMPTY;
 
     REFUSES(good_rsa, jwk.n.len = 341, "malformed");
     REFUSES(good_rsa, jwk.n.len = 340, "2040 bits");
@@ -361,6 +369,9 @@ TEST(a_jwk_of_rsa_has_the_numbers_of_a_key)
     memset(longer, 'B', sizeof longer);
     REFUSES(good_rsa, jwk.n = ((struct str){longer, 1388}), "8");
     REFUSES(good_rsa, jwk.n = ((struct str){longer, sizeof longer}), "bits");
+    REFUSES(good_rsa, jwk.n = text_repeat(&huge, "", 100000, "B", ""), "malformed");
+    REFUSES(good_rsa, jwk.e = buf_str(&huge), "malformed");
+    buf_free(&huge);
     char even[sizeof RSA_N];
     memcpy(even, RSA_N, sizeof even);
     even[sizeof even - 2] = 'A';
@@ -461,6 +472,7 @@ int main(void)
         cmocka_unit_test(other_curves_and_kinds_are_refused),
         cmocka_unit_test(a_key_for_rsa_pss_is_refused),
         cmocka_unit_test(text_that_is_no_key_is_refused),
+        cmocka_unit_test(the_point_at_infinity_is_refused),
         cmocka_unit_test(bytes_behind_the_key_are_refused),
         cmocka_unit_test(secrets_that_are_short_or_no_secrets_are_refused),
         cmocka_unit_test(each_kind_of_jwk_is_taken),

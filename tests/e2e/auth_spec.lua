@@ -283,7 +283,8 @@ describe("sign-in", function()
     local broker
 
     setup(function()
-      broker = start({ PILLAR_SECRET = secret }, { "--handler-deadline", "1s", "--workers", "1" })
+      broker = start({ PILLAR_SECRET = secret },
+        { "--handler-deadline", "1s", "--workers", "1", "--queue-timeout", "3s" })
     end)
     teardown(function() broker:stop() end)
 

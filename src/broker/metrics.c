@@ -27,11 +27,11 @@ static struct gauges sum_programs(struct pillar_broker *broker, uint64_t sums[CO
     metrics_add_pool(broker->program->pool, sums);
     gauges.depth = pool_depth(broker->program->pool);
     for (const struct retirement *r = broker->retiring; r != NULL; r = r->next) {
+        gauges.retiring += r->over ? 0 : 1;
         if (r->program == NULL)
             continue;
         metrics_add_pool(r->program->pool, sums);
         gauges.depth += pool_depth(r->program->pool);
-        gauges.retiring++;
     }
     pthread_mutex_unlock(&broker->program_lock);
     return gauges;

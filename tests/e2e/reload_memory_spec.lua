@@ -56,15 +56,15 @@ describe(("%d reloads"):format(reloads), function()
     for i = 1, reloads do
       assert.equal("SIGHUP: the script was reloaded", broker:reload(script:format(i)))
       broker.log = ""
+      -- SQLite keeps a descriptor for each connection that was ever open at a time: these are two programs'.
+      wait.until_true("the program before to be gone", function() return broker:metric("scripts_retiring") == 0 end)
       if i % 10 == 0 then
         assert.equal(tostring(i), broker:request("GET", "/version").body)
         assert.equal(200, broker:request("POST", "/notes", { json = { body = "note " .. i } }).status)
       end
       if i == warm or i == reloads then
         wait.until_true("the connections to be gone", function() return broker:metric("connections") == 2 end)
-        wait.until_true("the threads to be gone", function()
-          return broker:metric("scripts_retiring") == 0 and usage(broker.pid).threads == threads
-        end)
+        wait.until_true("the threads to be gone", function() return usage(broker.pid).threads == threads end)
       end
       if i == warm then
         before = usage(broker.pid)
@@ -76,7 +76,7 @@ describe(("%d reloads"):format(reloads), function()
         .. "%.1f ms each"):format(warm, before.kib, before.threads, before.descriptors, reloads, after.kib,
         after.threads, after.descriptors, (wait.now() - started) / reloads))
     end
-    assert.is_true(after.descriptors <= before.descriptors + 2,
+    assert.is_true(after.descriptors <= before.descriptors,
       after.descriptors .. " descriptors, after " .. before.descriptors)
     assert.is_true(sanitized or after.kib <= before.kib + slack_kib,
       ("%d KiB, after %d"):format(after.kib, before.kib))

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,8 +54,7 @@ struct sources *sources_create(const char *library_dir, size_t size_max)
 
     if (s == NULL)
         return NULL;
-    memcpy(s->library_dir, library_dir, len);
-    s->library_dir[len] = '/';
+    snprintf(s->library_dir, len + 2, "%s/", library_dir);
     s->library = str_of(s->library_dir);
     s->size_max = size_max;
     pthread_mutex_init(&s->lock, NULL); /* with default attributes it has nothing to fail at */

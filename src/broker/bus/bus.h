@@ -1,7 +1,7 @@
 /*
  * bus.h - hands committed events to every loop, in one order for all.
  *
- * The publish lock is one of the five places where threads meet.
+ * The publish lock is one of the places where threads meet.
  */
 #ifndef PILLAR_BUS_BUS_H
 #define PILLAR_BUS_BUS_H

@@ -1,5 +1,5 @@
 /*
- * write_lock.h - the one write lock of the process, one of the five places where threads meet.
+ * write_lock.h - the one write lock of the process, one of the places where threads meet.
  *
  * First come, first served: the writer takes it again as soon as it has released it, and would otherwise
  * starve a handler that waits to open a transaction of its own. Waiting ends at a deadline.

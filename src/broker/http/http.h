@@ -117,7 +117,7 @@ void http_refuse_stream(struct exchange *ex, const char *reason);
 
 /*
  * Serves the file `path` (without leading slash) below the directory `root`, an open descriptor that outlives
- * the server. `fallback`, if not NULL, is served where there is no such file. Answers 404, 304, 206, 416 as it fits.
+ * the exchange. `fallback`, if not NULL, is served where there is no such file. Answers 404, 304, 206, 416 as it fits.
  */
 void http_respond_file(struct exchange *ex, const struct static_mount *mount, struct str path);
 

@@ -1,7 +1,7 @@
 /*
  * pool.h - the request queue and the threads that run script workers.
  *
- * The queue is one of the five places where threads meet. It has two lanes: mutations go to the one writer,
+ * The queue is one of the places where threads meet. It has two lanes: mutations go to the one writer,
  * everything else to whichever reader is free, so that a slow or stuck handler holds up one reader and nobody's stream.
  */
 #ifndef PILLAR_SCRIPT_POOL_H

@@ -41,7 +41,7 @@ void forwarded_resolve(const struct networks *proxies, struct exchange *ex)
     char text[ADDRESS_TEXT_MAX];
     struct address a;
 
-    if (!address_read(r->remote_address, &a) || !networks_contain(proxies, &a))
+    if (proxies->count == 0 || !address_read(r->remote_address, &a) || !networks_contain(proxies, &a))
         return;
     bool found = false;
     for (size_t i = r->headers.count; i > 0 && !found; i--)

@@ -85,8 +85,7 @@ struct exchange {
     struct arena arena;
     struct request request;
     struct response response;
-    struct pairs
-        always; /* headers of every answer to it; set before it is passed on, and borrowed from what it outlives */
+    struct pairs always; /* headers of every answer; set before it is passed on. The strings outlive it */
     enum exchange_kind kind;
     size_t route;
     uint64_t address_key; /* of request.remote_address, for limits; see base/address.h */

@@ -44,7 +44,7 @@ struct http_handler {
     void (*on_request)(void *context, struct exchange *ex);
     /* An exchange that was handed on is back. */
     void (*on_complete)(void *context, struct exchange *ex);
-    /* http itself refuses a request, of which it may know no more than that: sets what headers the answer always has. */
+    /* http itself refuses a request, of which it may not know the head: sets the headers that every answer to it has. */
     void (*on_refuse)(void *context, const struct request *request, struct exchange *answer);
     /* An exchange is about to be freed, answered or not. */
     void (*on_release)(void *context, struct exchange *ex);

@@ -30,7 +30,7 @@ local function app(version, more)
       app:migrate(steps)
     end
     local function wait_for(name)
-      os.execute("while [ ! -e " .. name .. " ]; do sleep 0.02; done")
+      os.execute("while [ ! -e " .. name .. " ] && kill -0 $PPID; do sleep 0.02; done")
       return { version = version }
     end
     local function add(req, db)

@@ -40,7 +40,7 @@ TEST(tables_are_named_once_in_their_order)
 TEST(further_tables_than_fit_are_left_out)
 {
     struct changes c = {.count = 0};
-    char name[8];
+    char name[16];
 
     for (int i = 0; i < CHANGES_MAX + 3; i++) {
         snprintf(name, sizeof name, "t%d", i);

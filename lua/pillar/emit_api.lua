@@ -45,5 +45,7 @@ local function handler(req)
 end
 
 return {
-  route = { method = "POST", pattern = "", mode = "write", public = true, handler = handler, source = "pillar" },
+  route = {
+    method = "POST", pattern = "", mode = "write", public = true, silent = true, handler = handler, source = "pillar",
+  },
 }

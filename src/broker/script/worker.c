@@ -8,6 +8,7 @@
 #include "base/logger.h"
 #include "script/core.h"
 #include "script/failure.h"
+#include "script/silence.h"
 #include "script/state.h"
 
 struct worker {
@@ -19,8 +20,8 @@ struct worker {
     struct event_list events; /* drafts of the transaction under way */
     struct exchange *batch;   /* held until the commit, newest first */
     bool batch_open;
-    bool dead;               /* did not survive a commit (config->survives) */
-    uint64_t *complained_ns; /* a route: when the log was last told of its silence */
+    bool dead; /* did not survive a commit (config->survives) */
+    struct silence *silence;
     bool recycle; /* a handler passed the memory limit, or has spoiled the state: look whether it is still good */
     struct counters counters;
 };
@@ -62,8 +63,8 @@ struct worker *worker_create(const struct worker_config *config, const struct ap
     w->config = config;
     w->app = app;
     w->journal = journal;
-    w->complained_ns = calloc(app->route_count, sizeof *w->complained_ns);
-    if (w->complained_ns == NULL) {
+    w->silence = silence_create(app, &w->counters);
+    if (w->silence == NULL) {
         (void)error_no_memory(e);
         worker_free(w);
         return NULL;
@@ -87,7 +88,7 @@ void worker_free(struct worker *w)
     script_state_free(w->state);
     db_close(w->db);
     event_list_free(&w->events);
-    free(w->complained_ns);
+    silence_free(w->silence);
     free(w);
 }
 
@@ -298,76 +299,6 @@ static void count_outcome(struct worker *w, const struct exchange *ex, bool retu
         counter_add(&w->counters, COUNT_HANDLER_ERRORS, 1);
 }
 
-/* --- the guard against silence --- */
-
-/* A route that does it once does it always: the log is told once a minute. */
-static void complain(struct worker *w, struct exchange *ex, struct buf *text)
-{
-    enum { PAUSE_S = 60 };
-    uint64_t now = clock_monotonic_ns();
-    uint64_t *last = &w->complained_ns[ex->route];
-
-    counter_add(&w->counters, COUNT_SILENT_CHANGES, 1);
-    ex->trouble = arena_copy(&ex->arena, buf_str(text));
-    if (*last != 0 && now - *last < PAUSE_S * 1000000000ull)
-        return;
-    *last = now;
-    log_warn("script", "%.*s %.*s", STR_ARG(ex->request.id), STR_ARG(buf_str(text)));
-}
-
-static void append_route(const struct worker *w, const struct exchange *ex, struct buf *out)
-{
-    const struct route *r = &w->app->routes[ex->route];
-
-    buf_printf(out, "%.*s %.*s (%.*s) ", STR_ARG(method_names[r->method]), STR_ARG(r->pattern), STR_ARG(r->source));
-}
-
-static bool is_watched(const struct worker *w, const struct exchange *ex)
-{
-    return ex->kind == EXCHANGE_ROUTE && !w->app->routes[ex->route].silent && ex->response.status < 400;
-}
-
-/* An event that is meant for nobody is a targeting rule that does not fit. */
-static void look_for_untargeted(struct worker *w, const struct job *job)
-{
-    struct buf text = BUF_EMPTY;
-
-    if (!is_watched(w, job->ex))
-        return;
-    for (size_t i = job->first_event; i < w->events.count && text.len == 0; i++) {
-        const struct event *ev = w->events.at[i];
-        if (ev->kind != EVENT_SYNC || ev->everyone || ev->target_count > 0)
-            continue;
-        append_route(w, job->ex, &text);
-        buf_printf(&text,
-                   "emitted %.*s %.*s with an empty target list, so nobody gets it; are its targets right? "
-                   "silent = true in the route's options says that it may be so",
-                   STR_ARG(ev->entity), STR_ARG(ev->action));
-    }
-    if (text.len > 0)
-        complain(w, job->ex, &text);
-    buf_free(&text);
-}
-
-/* To forget to emit is the commonest mistake in this kind of script, and nothing else shows it. */
-static void look_for_silence(struct worker *w, const struct job *job)
-{
-    size_t emitted = job->told + w->events.count - job->first_event;
-    struct buf tables = BUF_EMPTY;
-    struct buf text = BUF_EMPTY;
-
-    if (emitted == 0 && w->db != NULL && is_watched(w, job->ex) && db_append_changed_tables(w->db, &tables)) {
-        append_route(w, job->ex, &text);
-        buf_printf(&text,
-                   "changed %.*s and emitted nothing, so nobody learns of it; call emit_sync_event, or say "
-                   "silent = true in the route's options",
-                   STR_ARG(buf_str(&tables)));
-        complain(w, job->ex, &text);
-    }
-    buf_free(&tables);
-    buf_free(&text);
-}
-
 /* Runs the handler of job->ex. Whatever happens, the exchange has a response afterwards. */
 static void run_handler(struct worker *w, struct job *job)
 {
@@ -472,7 +403,7 @@ void worker_run_reader(struct worker *w, struct exchange *ex)
         return;
     if (w->db != NULL)
         db_end_read(w->db);
-    look_for_silence(w, &job);
+    silence_look_at_changes(w->silence, &job, job.told + w->events.count - job.first_event, w->db);
     if (reads && ex->kind == EXCHANGE_ROUTE)
         add_position(w, ex, position);
     (void)exchange_settle(ex);
@@ -527,7 +458,7 @@ bool worker_commit(struct job *job, struct error *e)
         worker_rollback(job);
         return error_set(e, "sql", "a db:try or db:transaction inside did not end: a coroutine that was left?");
     }
-    look_for_untargeted(w, job);
+    silence_look_at_events(w->silence, job, &w->events);
     bool ok = commit(w, e);
     if (ok)
         job->told += w->events.count;
@@ -638,8 +569,8 @@ void worker_run_writer(struct worker *w, struct exchange *ex)
         undo(w, &job);
         return;
     }
-    look_for_untargeted(w, &job);
-    look_for_silence(w, &job);
+    silence_look_at_events(w->silence, &job, &w->events);
+    silence_look_at_changes(w->silence, &job, job.told + w->events.count - job.first_event, w->db);
 }
 
 static bool commit_batch(struct worker *w)

@@ -193,6 +193,16 @@ TEST(events_from_c_do_not_notice_it)
     pillar_broker_destroy(b);
 }
 
+/* An error if another state loads it at the same time. */
+static const char script_that_is_alone[] = "local mark = '%s'\n"
+                                           "assert(not io.open(mark), 'another reload is under way')\n"
+                                           "assert(io.open(mark, 'w')):close()\n"
+                                           "for _ = 1, 100000 do end\n"
+                                           "os.remove(mark)\n"
+                                           "local app = require('pillar').app()\n"
+                                           "app:anonymous()\n"
+                                           "return app\n";
+
 static void *reload_often(void *arg)
 {
     for (int i = 0; i < 10; i++)
@@ -205,7 +215,10 @@ TEST(two_at_once_wait_for_one_another)
     struct folder *f = *state;
     pillar_broker *b = start_broker(f);
     pthread_t other;
+    char mark[512];
 
+    snprintf(mark, sizeof mark, "%s", folder_path(f, "loading"));
+    folder_write(f, "app.lua", script_that_is_alone, mark);
     assert_int_equal(pthread_create(&other, NULL, reload_often, b), 0);
     (void)reload_often(b);
     pthread_join(other, NULL);

@@ -25,7 +25,7 @@ enum {
     SOURCES = 16,         /* 127.0.0.x, so that ports do not run out */
     PIECE = 256 * 1024,
     POLL_MS = 20,
-    PATIENCE_S = 120 /* without any progress */
+    PATIENCE_S = 60 /* without any progress */
 };
 
 static const char script[] =
@@ -98,6 +98,7 @@ struct storm {
     bool posting;
     uint64_t rows;
 
+    uint64_t progress; /* what has happened so far, as a sum, and when it last grew: heartbeats do not count */
     uint64_t progress_ns;
 };
 
@@ -343,7 +344,6 @@ static void read_connection(struct storm *s, struct connection *c)
         return;
     if (got <= 0)
         die("connection %zu was closed: %s", (size_t)(c - s->connections), got == 0 ? "FIN" : strerror(errno));
-    s->progress_ns = clock_monotonic_ns();
     take_bytes(s, c, (struct str){s->piece, (size_t)got});
 }
 
@@ -396,6 +396,26 @@ static void reload(struct storm *s)
 
 /* --- the course of it --- */
 
+static bool is_stuck(struct storm *s)
+{
+    uint64_t progress = s->ready + s->answered + s->deliveries + s->version + (s->confirmed ? 1 : 0);
+    uint64_t now = clock_monotonic_ns();
+
+    if (progress != s->progress)
+        s->progress_ns = now;
+    s->progress = progress;
+    return now - s->progress_ns > PATIENCE_S * 1000000000ull;
+}
+
+/* The first stream that lacks events, to be named. */
+static const struct connection *find_short(const struct storm *s)
+{
+    for (size_t i = 0; i < s->plan.streams; i++)
+        if (s->connections[i].received < s->connections[i].expected)
+            return &s->connections[i];
+    return NULL;
+}
+
 /* Looks at everything once. */
 static void turn(struct storm *s)
 {
@@ -406,9 +426,13 @@ static void turn(struct storm *s)
         if (found[i].data.ptr != NULL)
             read_connection(s, found[i].data.ptr);
     read_broker(s);
-    if (clock_monotonic_ns() - s->progress_ns > PATIENCE_S * 1000000000ull)
-        die("nothing happens any more: %zu of %zu streams ready, version %zu, %" PRIu64 " posts answered", s->ready,
-            s->plan.streams, s->version, s->answered);
+    if (!is_stuck(s))
+        return;
+    const struct connection *c = find_short(s);
+    die("nothing happens any more: %zu of %zu streams ready, version %zu, %" PRIu64
+        " posts answered; stream %zu has %zu of %zu events",
+        s->ready, s->plan.streams, s->version, s->answered, c == NULL ? 0 : c->number, c == NULL ? 0 : c->received,
+        c == NULL ? 0 : c->expected);
 }
 
 static void start(struct storm *s, char *binary)
@@ -458,14 +482,6 @@ static bool is_quiet(const struct storm *s)
     return s->answered + 1 == s->next_n && !s->asked;
 }
 
-static bool has_all(const struct storm *s)
-{
-    for (size_t i = 0; i < s->plan.streams; i++)
-        if (s->connections[i].received < s->connections[i].expected)
-            return false;
-    return true;
-}
-
 static void storm(struct storm *s)
 {
     s->posting = true;
@@ -482,7 +498,7 @@ static void storm(struct storm *s)
     while (!is_quiet(s))
         turn(s);
     ask_version(s);
-    while (s->asked || !has_all(s))
+    while (s->asked || find_short(s) != NULL)
         turn(s);
 }
 

@@ -66,6 +66,21 @@ describe("a request", function()
     assert.equal(200, t:get("/healthz").status)
   end)
 
+  it("is held to the rules for pages of other origins", function()
+    local shared = support.load [[
+      app:cors { origins = { "https://app.example" } }
+      app:post("/x", function() return 201 end)]]
+    local function from(origin)
+      return shared:post("/x", { user = "ada", headers = { Origin = origin } })
+    end
+    assert.same({ 201, "https://app.example" },
+      { from("https://app.example").status, from("https://app.example").headers["Access-Control-Allow-Origin"] })
+    assert.same({ 403, nil },
+      { from("https://evil.example").status, from("https://evil.example").headers["Access-Control-Allow-Origin"] })
+    local large = shared:post("/x", { headers = { Origin = "https://app.example" }, body = ("x"):rep(2 << 20) })
+    assert.same({ 413, "https://app.example" }, { large.status, large.headers["Access-Control-Allow-Origin"] })
+  end)
+
   it("comes from a client that need not say who it is each time", function()
     local ada = t:client { user = "ada", session = "tab" }
     assert.equal("tab", ada:post("/echo/1"):json().session)

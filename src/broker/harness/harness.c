@@ -300,8 +300,9 @@ static void complete(struct exchange *ex)
 
 /* --- requests --- */
 
-static void refuse(struct exchange *ex, const struct refusal *why)
+static void refuse(struct harness *h, struct exchange *ex, const struct refusal *why)
 {
+    dispatch_refuse(h->broker, &ex->request, ex);
     response_set_error(ex, why->status, why->code, why->message, "");
     respond(ex);
 }
@@ -323,9 +324,10 @@ static bool read_head(struct virtual_exchange *ve, const struct harness_request 
     enum head_progress progress = guard_find_head(head, &scan, &limits, &len, why);
     if (progress == HEAD_COMPLETE && len == head.len) {
         guard_check_head(head, &limits, &verdict);
+        if (verdict.sound && !parse_head(&ve->parse, ex, head, &verdict, why))
+            return false;
         *why = verdict.refusal;
-        if (why->status == 0 && parse_head(&ve->parse, ex, head, &verdict, why))
-            return true;
+        return why->status == 0;
     } else if (progress != HEAD_REFUSED) {
         *why = (struct refusal){400, "bad_request", "the head has no end, or goes on behind it"};
     }
@@ -371,7 +373,7 @@ bool harness_ask(struct harness *h, const struct harness_request *request, struc
     if (read_head(ve, request, &why))
         dispatch_request(h->broker, &ve->base);
     else
-        refuse(&ve->base, &why);
+        refuse(h, &ve->base, &why);
     take_published(h);
     leave();
     if (h->crash == CRASHED) {

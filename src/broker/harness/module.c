@@ -125,14 +125,16 @@ static int close_harness(lua_State *L)
 
 /* --- requests --- */
 
-static void push_headers(lua_State *L, const struct pairs *headers)
+/* Appends names and values in turn to the list on the stack's top. */
+static void append_headers(lua_State *L, const struct pairs *headers)
 {
-    lua_createtable(L, (int)headers->count * 2, 0);
+    lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+
     for (size_t i = 0; i < headers->count; i++) {
         push_str(L, headers->at[i].name);
-        lua_rawseti(L, -2, (lua_Integer)i * 2 + 1);
+        lua_rawseti(L, -2, ++n);
         push_str(L, headers->at[i].value);
-        lua_rawseti(L, -2, (lua_Integer)i * 2 + 2);
+        lua_rawseti(L, -2, ++n);
     }
 }
 
@@ -141,7 +143,9 @@ static void push_answer(lua_State *L, const struct exchange *ex)
     lua_createtable(L, 0, 5);
     lua_pushinteger(L, ex->response.status);
     lua_setfield(L, -2, "status");
-    push_headers(L, &ex->response.headers);
+    lua_newtable(L);
+    append_headers(L, &ex->always);
+    append_headers(L, &ex->response.headers);
     lua_setfield(L, -2, "headers");
     push_str(L, buf_str(&ex->response.body));
     lua_setfield(L, -2, "body");

@@ -140,6 +140,7 @@ bool program_make_pool(struct program *p, struct error *e)
                               .all_event_bytes = (size_t)s->max_events_bytes}},
         .immediate = b->harness != NULL,
         .readers = (unsigned)s->workers,
+        .free = (unsigned)s->free_workers,
         .queue_max = (size_t)s->queue_size,
         .batch_max = (size_t)s->batch_size,
         .batch_ms = s->batch_time,

@@ -28,6 +28,7 @@ struct settings {
     char *trusted_proxies; /* addresses and networks, separated by commas */
     uint64_t loops;
     uint64_t workers;
+    uint64_t free_workers;
     uint64_t dev;
     uint64_t watch;
     uint64_t max_connections;

@@ -192,6 +192,8 @@ describe("the app under test", function()
     local ids = t:get("/ids", { user = "ada" }):json()
     assert.is_true(ids[1] < ids[2] and ids[2] < ids[3])
     assert.truthy(support.problem(t.advance, t, "soon"):find("a time is", 1, true))
+    assert.equal(1700000000000, support.load("", { now = 1700000000000 }):now())
+    assert.truthy(support.problem(support.load, "", { now = "today" }):find("'now' must be a number", 1, true))
   end)
 
   it("tells all that was emitted, with its targets", function()
@@ -277,6 +279,29 @@ describe("a process that dies", function()
       assert.equal(2, #t:sql("SELECT * FROM tasks"))
     end)
   end
+
+  it("does so at a commit, and not when there is nothing to commit", function()
+    local t = support.load(routes.transaction .. [[
+      app:post("/boom", function() error("boom") end)
+      app:post("/no", function() return 409, {} end)]])
+    t:crash("before commit")
+    assert.truthy(support.problem(t.post, t, "/boom", { user = "ada" }):find("boom", 1, true))
+    assert.equal(409, t:post("/no", { user = "ada" }).status)
+    assert.equal(404, t:post("/nowhere", { user = "ada" }).status)
+    assert.is_nil(t:post("/x", { user = "ada" }))
+    assert.equal(0, #t:sql("SELECT * FROM tasks"))
+  end)
+
+  it("keeps people signed in", function()
+    local t = support.load [[
+      app:post("/in", { public = true, transaction = false }, function(req)
+        return 204, nil, pillar.auth.signIn(req, { id = "ada" })
+      end)
+      app:get("/session", { public = true }, function(req) return pillar.auth.session(req) or 401 end)]]
+    local cookie = { Cookie = t:post("/in").headers["set-cookie"]:match("^[^;]+") }
+    t:crash()
+    assert.equal("ada", t:get("/session", { headers = cookie }):json().id)
+  end)
 
   it("may do so at once", function()
     local t = support.load(routes.transaction)

@@ -47,6 +47,7 @@ end
 
 ---@class pillar.testing.LoadOptions
 ---@field settings? table<string, string|number|boolean> the broker's options, by name, '_' for '-'
+---@field now? integer when the clock begins, in milliseconds since 1970; by default now
 ---@field signIn? fun(user: string|table): table<string, string> the headers by which authenticate knows a user
 
 --- Loads a script on a fresh database in memory.
@@ -55,13 +56,13 @@ end
 ---@return pillar.testing.App
 function testing.load(path, options)
   options = options or {}
-  blame.check("load", options, { settings = "table", signIn = "function" })
+  blame.check("load", options, { settings = "table", signIn = "function", now = "number" })
   local settings = {}
   for name, value in pairs(options.settings or {}) do
     settings[name] = value
   end
   settings.library = settings.library or library_dir
-  return App.new(blame.call(harness.load, find(path), settings), options.signIn)
+  return App.new(blame.call(harness.load, find(path), settings, options.now), options.signIn)
 end
 
 return testing

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "broker_private.h"
 #include "http/mime.h"
 #include "http/parse.h"
@@ -19,7 +20,8 @@ enum crash { CRASH_NONE, CRASH_BEFORE_COMMIT, CRASH_AFTER_COMMIT, CRASHED };
 struct harness {
     struct pillar_options *options; /* owned: as they were given */
     char *script;
-    char database[64]; /* its URL */
+    char database[64];                     /* its URL */
+    char secret[2 * SECRET_BYTES_MIN + 1]; /* who has signed in stays so when the process dies */
     struct pillar_broker *broker;
     struct stream_hub *hub;
     struct db *db; /* keeps the database alive while the process is dead; NULL: none */
@@ -396,6 +398,8 @@ static bool start(struct harness *h, struct error *e)
     size_t applied;
 
     h->broker = b;
+    if (b != NULL)
+        memcpy(b->made_secret, h->secret, sizeof b->made_secret);
     if (b == NULL || !broker_load(b, h->script, e))
         return false;
     b->harness = h;
@@ -436,7 +440,8 @@ static void die(struct harness *h)
     h->broker = NULL;
 }
 
-struct harness *harness_create(const char *script, const struct pillar_options *options, struct error *e)
+struct harness *harness_create(const char *script, const struct pillar_options *options, uint64_t now_ms,
+                               struct error *e)
 {
     static _Thread_local unsigned count;
     struct harness *h = aligned_alloc(_Alignof(struct harness), sizeof *h);
@@ -449,7 +454,8 @@ struct harness *harness_create(const char *script, const struct pillar_options *
     parse_setup();
     list_init(&h->streams);
     snprintf(h->database, sizeof h->database, "memory:harness-%p-%u", (void *)h, ++count);
-    h->now_ms = clock_wall_ms();
+    random_hex(h->secret, SECRET_BYTES_MIN);
+    h->now_ms = now_ms != 0 ? now_ms : clock_wall_ms();
     h->options = options_copy(options);
     h->script = strdup(script);
     if (h->options == NULL || h->script == NULL)

@@ -19,8 +19,12 @@
 
 struct harness;
 
-/* Loads `script` on an empty database. `options` is copied. NULL with what keeps the script from running. */
-struct harness *harness_create(const char *script, const struct pillar_options *options, struct error *e);
+/*
+ * Loads `script` on an empty database. `options` is copied. The clock begins at `now_ms`, or with the real time for 0. NULL
+ * with what keeps the script from running.
+ */
+struct harness *harness_create(const char *script, const struct pillar_options *options, uint64_t now_ms,
+                               struct error *e);
 
 /* Streams may outlive it; they are broken then. Accepts NULL. */
 void harness_free(struct harness *h);
@@ -66,7 +70,7 @@ void virtual_stream_free(struct virtual_stream *s);
 
 /* --- time, events, crashes --- */
 
-/* Milliseconds since 1970. It begins with the real time, and moves by one at each request. */
+/* Milliseconds since 1970; they move by one at each request. */
 uint64_t harness_now(const struct harness *h);
 /* Lets time pass for streams and everything else. */
 void harness_advance(struct harness *h, uint64_t ms);

@@ -95,19 +95,23 @@ static struct pillar_options *push_options(lua_State *L)
     return *options;
 }
 
-/* load(script, options): options by their names, as texts. Raises what keeps the script from running. */
+/* load(script, options, now): options by their names, as texts; the time to begin with, or 0. Raises what keeps the script
+ * from running. */
 static int load(lua_State *L)
 {
     const char *script = luaL_checkstring(L, 1);
+    lua_Integer begin = luaL_optinteger(L, 3, 0);
     struct error e = {.message = ""};
 
     luaL_checktype(L, 2, LUA_TTABLE);
+    luaL_argcheck(L, begin >= 0, 3, "a time is not negative");
+    lua_settop(L, 2);
     struct harness **box = lua_newuserdatauv(L, sizeof(void *), 0);
     *box = NULL;
     luaL_setmetatable(L, harness_type);
     struct pillar_options *options = push_options(L);
     read_options(L, 2, options);
-    *box = harness_create(script, options, &e);
+    *box = harness_create(script, options, (uint64_t)begin, &e);
     if (*box == NULL)
         return raise(L, &e);
     lua_settop(L, 3);

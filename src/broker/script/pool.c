@@ -6,6 +6,14 @@
 
 #include "base/clock.h"
 
+/* Each has workers of its own, so that what is in one holds up nobody in another. */
+enum lane_kind {
+    LANE_WRITER, /* mutations: one worker, one after the other */
+    LANE_READERS,
+    LANE_FREE, /* routes with transaction = false, which may wait for something outside */
+    LANES
+};
+
 struct lane {
     struct exchange *first;
     struct exchange *last;
@@ -17,7 +25,7 @@ struct pool_thread {
     struct pool *pool;
     struct worker *worker;
     uv_thread_t thread;
-    bool writer;
+    enum lane_kind lane;
     bool running;
 };
 
@@ -25,10 +33,9 @@ struct pool {
     struct pool_config config;
     const struct app *app;
     pthread_mutex_t lock; /* guards the lanes and `stopping` */
-    struct lane readers;
-    struct lane writer;
+    struct lane lanes[LANES];
     bool stopping;
-    unsigned thread_count; /* threads[0] is the writer's */
+    unsigned thread_count; /* threads[0] is the writer's, the readers' come next */
     struct pool_thread threads[];
 };
 
@@ -77,19 +84,29 @@ static struct exchange *take_waiting(struct pool *pool, struct lane *lane)
     return ex;
 }
 
-static bool is_mutation(const struct pool *pool, const struct exchange *ex)
+static enum lane_kind lane_of(const struct pool *pool, const struct exchange *ex)
 {
-    if (ex->kind == EXCHANGE_ROUTE)
-        return pool->app->routes[ex->route].mode == ROUTE_WRITE;
-    return ex->kind == EXCHANGE_EMISSION;
+    if (ex->kind == EXCHANGE_EMISSION)
+        return LANE_WRITER;
+    if (ex->kind == EXCHANGE_STREAM)
+        return LANE_READERS;
+    switch (pool->app->routes[ex->route].mode) {
+    case ROUTE_WRITE:
+        return LANE_WRITER;
+    case ROUTE_FREE:
+        return LANE_FREE;
+    default:
+        return LANE_READERS;
+    }
 }
 
 static void run_now(struct pool *pool, struct exchange *ex)
 {
-    struct worker *worker = pool->threads[is_mutation(pool, ex) ? 0 : 1].worker;
+    bool writes = lane_of(pool, ex) == LANE_WRITER;
+    struct worker *worker = pool->threads[writes ? 0 : 1].worker;
 
     counter_add(worker_counters(worker), COUNT_JOBS_TAKEN, 1);
-    if (!is_mutation(pool, ex)) {
+    if (!writes) {
         worker_run_reader(worker, ex);
         return;
     }
@@ -104,7 +121,7 @@ bool pool_submit(struct pool *pool, struct exchange *ex)
         run_now(pool, ex);
         return true;
     }
-    struct lane *lane = is_mutation(pool, ex) ? &pool->writer : &pool->readers;
+    struct lane *lane = &pool->lanes[lane_of(pool, ex)];
 
     pthread_mutex_lock(&pool->lock);
     bool room = lane->count < pool->config.queue_max && !pool->stopping;
@@ -117,7 +134,9 @@ bool pool_submit(struct pool *pool, struct exchange *ex)
 size_t pool_depth(struct pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
-    size_t depth = pool->readers.count + pool->writer.count;
+    size_t depth = 0;
+    for (int i = 0; i < LANES; i++)
+        depth += pool->lanes[i].count;
     pthread_mutex_unlock(&pool->lock);
     return depth;
 }
@@ -129,7 +148,7 @@ static void run_reader(void *arg)
     struct pool_thread *t = arg;
     struct exchange *ex;
 
-    while ((ex = take(t->pool, &t->pool->readers)) != NULL) {
+    while ((ex = take(t->pool, &t->pool->lanes[t->lane])) != NULL) {
         counter_add(worker_counters(t->worker), COUNT_JOBS_TAKEN, 1);
         worker_run_reader(t->worker, ex);
     }
@@ -142,7 +161,7 @@ static void run_writer(void *arg)
     struct pool *pool = t->pool;
     struct exchange *ex;
 
-    while ((ex = take(pool, &pool->writer)) != NULL) {
+    while ((ex = take(pool, &pool->lanes[LANE_WRITER])) != NULL) {
         uint64_t last_start = clock_monotonic_ns() + pool->config.batch_ms * 1000000u;
         size_t count = 0;
         worker_begin_batch(t->worker);
@@ -151,15 +170,24 @@ static void run_writer(void *arg)
             worker_run_writer(t->worker, ex);
             count++;
         } while (count < pool->config.batch_max && clock_monotonic_ns() < last_start &&
-                 (ex = take_waiting(pool, &pool->writer)) != NULL);
+                 (ex = take_waiting(pool, &pool->lanes[LANE_WRITER])) != NULL);
         worker_end_batch(t->worker);
     }
+}
+
+static bool has_free_routes(const struct app *app)
+{
+    for (size_t i = 0; i < app->route_count; i++)
+        if (app->routes[i].mode == ROUTE_FREE)
+            return true;
+    return false;
 }
 
 struct pool *pool_create(const struct pool_config *config, const struct app *app, struct journal *journal,
                          struct error *e)
 {
-    unsigned count = config->readers + 1;
+    unsigned free_workers = has_free_routes(app) && !config->immediate ? config->free : 0;
+    unsigned count = 1 + config->readers + free_workers;
     struct pool *pool = calloc(1, sizeof *pool + count * sizeof *pool->threads);
 
     if (pool == NULL) {
@@ -170,12 +198,12 @@ struct pool *pool_create(const struct pool_config *config, const struct app *app
     pool->app = app;
     /* With default attributes these have nothing to fail at. */
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->readers.filled, NULL);
-    pthread_cond_init(&pool->writer.filled, NULL);
+    for (int i = 0; i < LANES; i++)
+        pthread_cond_init(&pool->lanes[i].filled, NULL);
     for (unsigned i = 0; i < count; i++) {
         struct pool_thread *t = &pool->threads[i];
         t->pool = pool;
-        t->writer = i == 0;
+        t->lane = i == 0 ? LANE_WRITER : i <= config->readers ? LANE_READERS : LANE_FREE;
         t->worker = worker_create(&pool->config.worker, app, journal, e);
         if (t->worker == NULL) {
             pool_free(pool);
@@ -192,7 +220,7 @@ bool pool_start(struct pool *pool, struct error *e)
         return true;
     for (unsigned i = 0; i < pool->thread_count; i++) {
         struct pool_thread *t = &pool->threads[i];
-        if (uv_thread_create(&t->thread, t->writer ? run_writer : run_reader, t) != 0)
+        if (uv_thread_create(&t->thread, t->lane == LANE_WRITER ? run_writer : run_reader, t) != 0)
             return error_set(e, "thread", "cannot start a thread for a script worker");
         t->running = true;
     }
@@ -203,8 +231,8 @@ void pool_stop(struct pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
     pool->stopping = true;
-    pthread_cond_broadcast(&pool->readers.filled);
-    pthread_cond_broadcast(&pool->writer.filled);
+    for (int i = 0; i < LANES; i++)
+        pthread_cond_broadcast(&pool->lanes[i].filled);
     pthread_mutex_unlock(&pool->lock);
     for (unsigned i = 0; i < pool->thread_count; i++) {
         if (pool->threads[i].running)
@@ -219,8 +247,8 @@ void pool_free(struct pool *pool)
         return;
     for (unsigned i = 0; i < pool->thread_count; i++)
         worker_free(pool->threads[i].worker);
-    pthread_cond_destroy(&pool->readers.filled);
-    pthread_cond_destroy(&pool->writer.filled);
+    for (int i = 0; i < LANES; i++)
+        pthread_cond_destroy(&pool->lanes[i].filled);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
 }

@@ -1,8 +1,9 @@
 /*
  * pool.h - the request queue and the threads that run script workers.
  *
- * The queue is one of the places where threads meet. It has two lanes: mutations go to the one writer,
- * everything else to whichever reader is free, so that a slow or stuck handler holds up one reader and nobody's stream.
+ * The queue is one of the places where threads meet. It has three lanes: mutations go to the one writer,
+ * those with transaction = false, which may wait for something outside, to workers of their own, and everything else to
+ * whichever reader is free. So a slow or stuck handler holds up one worker of its kind, and nobody's stream.
  */
 #ifndef PILLAR_SCRIPT_POOL_H
 #define PILLAR_SCRIPT_POOL_H
@@ -15,6 +16,7 @@ struct pool_config {
     struct worker_config worker;
     bool immediate;    /* no threads: pool_submit runs the exchange, to its completion, before it returns */
     unsigned readers;  /* at least 1 */
+    unsigned free;     /* workers for routes with transaction = false, at least 1; none are made where there are none */
     size_t queue_max;  /* exchanges waiting in a lane */
     size_t batch_max;  /* handlers that share a commit */
     uint64_t batch_ms; /* no further handler joins a batch that is older */

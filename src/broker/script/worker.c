@@ -20,7 +20,8 @@ struct worker {
     struct event_list events; /* drafts of the transaction under way */
     struct exchange *batch;   /* held until the commit, newest first */
     bool batch_open;
-    bool dead; /* did not survive a commit (config->survives) */
+    size_t standing; /* exchanges of the batch that have something to commit */
+    bool dead;       /* did not survive a commit (config->survives) */
     struct silence *silence;
     bool recycle; /* a handler passed the memory limit, or has spoiled the state: look whether it is still good */
     struct counters counters;
@@ -349,7 +350,8 @@ static struct job make_job(struct worker *w, struct exchange *ex, enum job_acces
 
 static bool survives(struct worker *w, enum commit_stage stage, struct error *e)
 {
-    if (w->config->survives == NULL || w->config->survives(w->config->survives_context, stage))
+    if (w->config->survives == NULL || (w->batch_open && w->standing == 0) ||
+        w->config->survives(w->config->survives_context, stage))
         return true;
     w->dead = true;
     return error_set(e, "unavailable", "the process died");
@@ -491,6 +493,7 @@ void worker_begin_batch(struct worker *w)
 
     (void)journal_lock(w->journal, 0);
     w->batch_open = true;
+    w->standing = 0;
     if (w->db == NULL)
         return;
     /* Waiting for another process's lock is bounded as a handler is. */
@@ -569,6 +572,7 @@ void worker_run_writer(struct worker *w, struct exchange *ex)
         undo(w, &job);
         return;
     }
+    w->standing++;
     silence_look_at_events(w->silence, &job, &w->events);
     silence_look_at_changes(w->silence, &job, job.told + w->events.count - job.first_event, w->db);
 }
@@ -608,6 +612,7 @@ void worker_end_batch(struct worker *w)
 
     event_list_cut(&w->events, 0);
     journal_unlock(w->journal);
+    w->batch_open = false;
     if (w->dead)
         return;
     struct exchange *ex = oldest_first(w->batch);

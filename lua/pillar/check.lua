@@ -87,6 +87,14 @@ function check.closed(known, prefix)
   end
 end
 
+--- "app.lua:12", where a function of the script begins.
+---@param fn function
+---@return string
+function check.place(fn)
+  local info = debug.getinfo(fn, "S")
+  return info.what == "C" and "C" or ("%s:%d"):format(info.source:gsub("^@", ""), info.linedefined)
+end
+
 --- "app.lua:12", for the function that called the library.
 ---@param level integer as for error
 ---@return string

@@ -96,13 +96,14 @@ local function ask_targets(name, spec, db, row, req)
     return answer, nil
   end
   if type(answer) ~= "table" then
-    error(("the targets of %s must be a list of user ids, or pillar.everyone; not a %s"):format(name, type(answer)), 0)
+    error(("%s: the targets of %s must be a list of user ids, or pillar.everyone; not a %s"):format(
+      check.place(spec.targets), name, type(answer)), 0)
   end
   local ids, set = {}, {}
   for i, value in ipairs(answer) do
     local id = user_id(value)
     if type(id) ~= "string" then
-      error(("the targets of %s: element %d is no user id"):format(name, i), 0)
+      error(("%s: the targets of %s: element %d is no user id"):format(check.place(spec.targets), name, i), 0)
     end
     if not set[id] then
       set[id] = true
@@ -130,9 +131,9 @@ local function project_of(spec, row)
   return row.projectId
 end
 
-local function check_row(name, handler, row)
+local function check_row(name, spec, handler, row)
   if type(row) ~= "table" or row.id == nil then
-    error(("'%s' of %s must return the row, with its id"):format(handler, name), 0)
+    error(("%s: '%s' of %s must return the row, with its id"):format(check.place(spec[handler]), handler, name), 0)
   end
 end
 
@@ -197,7 +198,7 @@ local function creator(name, spec)
     if own_answer(first) and first >= 300 then
       return first, body, headers
     end
-    check_row(name, "create", row)
+    check_row(name, spec, "create", row)
     emit(name, "created", row.id, project_of(spec, row), (ask_targets(name, spec, db, row, req)), row)
     if own_answer(first) then
       return first, body, headers
@@ -215,7 +216,7 @@ local function changer(name, spec, handler)
     if own_answer(first) and first >= 300 then
       return first, body, headers
     end
-    check_row(name, handler, row)
+    check_row(name, spec, handler, row)
     emit_change(name, before, look_at(name, spec, db, row, req), row)
     if own_answer(first) then
       return first, body, headers

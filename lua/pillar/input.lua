@@ -245,8 +245,9 @@ local function query_problem(fields)
     local of = field.rule.kind == "list" and field.rule.item or field.rule
     if of.kind == "object" or of.kind == "list" then
       return ("the rule of '%s': the query of a GET holds no objects, and no lists in lists"):format(field.name)
-    elseif of.nullable or field.rule.nullable then
-      return ("the rule of '%s': nothing in the query of a GET is null"):format(field.name)
+    elseif (of ~= field.rule and of.nullable) or (field.rule.nullable and field.rule.default ~= core.null) then
+      return ("the rule of '%s': nothing in the query of a GET is null; for a parameter that is missing write "
+        .. "'nullable default null'"):format(field.name)
     end
   end
 end

@@ -1,5 +1,6 @@
 --- The lines of `pillar check`: what a script defines, and what is wrong with it.
 
+local check = require "pillar.check"
 local ScriptText = require "pillar.script_text"
 local findings = require "pillar.findings"
 
@@ -17,15 +18,11 @@ local function fields_text(rules)
   return ("  %s { %s }"):format(rules.where, table.concat(names, ", "))
 end
 
-local function place_of(fn)
-  local info = debug.getinfo(fn, "S")
-  return info.what == "C" and "C" or ("%s:%d"):format(info.source:gsub("^@", ""), info.linedefined)
-end
-
 local function add_routes(lines, app)
   for _, route in ipairs(app.routes) do
     if route.pattern ~= "" then
-      lines[#lines + 1] = ("%-7s %-40s %-7s %s%s"):format(route.method, route.pattern, modes[route.mode], route.source,
+      lines[#lines + 1] = ("%-7s %-40s %-7s %s%s%s%s"):format(route.method, route.pattern, modes[route.mode],
+        route.source, route.public and "  public" or "", route.silent and "  silent" or "",
         route.rules and fields_text(route.rules) or "")
     end
   end
@@ -35,7 +32,7 @@ local function add_entities(lines, app)
   for _, entity in ipairs(app.declared) do
     local targets = entity.spec and entity.spec.targets
     lines[#lines + 1] = ("%-7s %-48s %s%s"):format("entity", entity.name, entity.source,
-      targets and "  targets " .. place_of(targets) or "")
+      targets and "  targets " .. check.place(targets) or "")
   end
 end
 

@@ -30,6 +30,8 @@ static const char usage[] =
     "SIGHUP loads the script anew, and keeps every stream open; with --watch, so does a change of its files. A script\n"
     "that cannot be loaded leaves the old one running.\n"
     "\n"
+    "A TIME is 500ms, 10s, 2m, 24h or 7d, and in seconds without a unit; BYTES are 500, 64KiB or 1MiB.\n"
+    "\n"
     "Options:\n";
 
 static void print_help(void)

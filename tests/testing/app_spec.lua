@@ -134,6 +134,19 @@ describe("a script's error", function()
     assert.truthy(problem_of("/loop"):find("ran past its deadline", 1, true))
   end)
 
+  it("names the function of an entity that gave something wrong", function()
+    t = support.load [[
+      app:entity("note", {
+        path = "/notes",
+        create = function(req, db)
+          return req.query.row and db:insert("tasks", { title = "a" }) or {}
+        end,
+        targets = function() return nil end,
+      })]]
+    assert.truthy(problem_of("/notes"):find(":20: 'create' of note must return the row", 1, true))
+    assert.truthy(problem_of("/notes?row=1"):find(":23: the targets of note must be a list", 1, true))
+  end)
+
   it("is an answer where it is expected, or meant for the client", function()
     assert.equal(500, t:post("/raise", { user = "ada", expectError = true }).status)
     assert.equal(503, t:post("/loop", { user = "ada", expectError = true }).status)

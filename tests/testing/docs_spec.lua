@@ -55,6 +55,7 @@ app:migrate { [==[
   CREATE TABLE labels (id TEXT PRIMARY KEY, ownerId TEXT, name TEXT UNIQUE);
   INSERT INTO users (id, name) VALUES ('ada', 'Ada'), ('grace', 'Grace');
   INSERT INTO members VALUES ('p1', 'ada', 'owner'), ('p1', 'grace', 'editor');
+  INSERT INTO labels VALUES ('l1', 'ada', 'later');
   INSERT INTO tasks (id, projectId, title) VALUES ('t1', 'p1', 'Ship');
 ]==] }
 ]]

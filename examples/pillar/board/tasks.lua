@@ -126,13 +126,13 @@ return function(app)
   app:entity("task", {
     path = "/api/tasks",
     input = rules,
-    query = { projectId = "id optional" },
+    query = { projectId = "id nullable default null" },
 
     list = function(req, db)
       return db:rows([[
         SELECT tasks.* FROM tasks JOIN members USING (projectId)
         WHERE userId = :user AND (:project IS NULL OR projectId = :project)
-        ORDER BY projectId, "order", id]], { user = req.user.id, project = req.input.projectId or pillar.null })
+        ORDER BY projectId, "order", id]], { user = req.user.id, project = req.input.projectId })
     end,
 
     find = find,

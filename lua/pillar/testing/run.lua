@@ -12,12 +12,25 @@ if not ok then
   os.exit(1)
 end
 
--- busted looks into ./spec by default; a script's tests lie beside it.
-local has_path = false
-for _, word in ipairs(arg) do
-  has_path = has_path or word:sub(1, 1) ~= "-"
+local function fail(message)
+  io.stderr:write("pillar: ", message, "\n")
+  os.exit(1)
 end
-if not has_path then
+
+-- busted looks into ./spec by default; a script's tests lie beside it.
+local has_path, has_help = false, false
+for _, word in ipairs(arg) do
+  local file = word:sub(1, 1) ~= "-" and io.open(word)
+  if file then
+    file:close()
+    has_path = true
+    if word:match("%.lua$") and not word:match("_spec%.lua$") then
+      fail(word .. " is no test: name a folder, or a file that ends with _spec.lua")
+    end
+  end
+  has_help = has_help or word == "--help" or word == "-h"
+end
+if not has_path and not has_help then
   table.insert(arg, ".")
 end
 

@@ -324,16 +324,17 @@ static bool read_head(struct virtual_exchange *ve, const struct harness_request 
     if (head.ptr == NULL || ex->request.body.ptr == NULL || ex->assumed_user.ptr == NULL)
         return error_no_memory(NULL);
     enum head_progress progress = guard_find_head(head, &scan, &limits, &len, why);
-    if (progress == HEAD_COMPLETE && len == head.len) {
-        guard_check_head(head, &limits, &verdict);
-        if (verdict.sound && !parse_head(&ve->parse, ex, head, &verdict, why))
-            return false;
-        *why = verdict.refusal;
-        return why->status == 0;
-    } else if (progress != HEAD_REFUSED) {
+    if (progress == HEAD_REFUSED)
+        return false;
+    if (progress == HEAD_PARTIAL || len != head.len) {
         *why = (struct refusal){400, "bad_request", "the head has no end, or goes on behind it"};
+        return false;
     }
-    return false;
+    guard_check_head(head, &limits, &verdict);
+    if (verdict.sound && !parse_head(&ve->parse, ex, head, &verdict, why))
+        return false;
+    *why = verdict.refusal;
+    return why->status == 0;
 }
 
 static struct virtual_exchange *make_exchange(struct harness *h)

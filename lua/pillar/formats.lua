@@ -87,24 +87,28 @@ for code = 0x2000, 0x200A do
   wide_spaces[utf8.char(code)] = true
 end
 
+local function is_space(char)
+  return wide_spaces[char] or char:find("^%s$") ~= nil
+end
+
 --- The text without white space at both ends.
 ---@param text string UTF-8
 ---@return string
 function formats.trim(text)
-  local first, last = text:match("^%s*()"), #(text:match("^.*%S") or "")
+  local first, last = 1, #text
   while first <= last do
     local char = text:match("^" .. utf8.charpattern, first)
-    if not wide_spaces[char] then
+    if not char or not is_space(char) then
       break
     end
-    first = text:match("^%s*()", first + #char)
+    first = first + #char
   end
   while first <= last do
     local start = utf8.offset(text, -1, last + 1)
-    if not wide_spaces[text:sub(start, last)] then
+    if not is_space(text:sub(start, last)) then
       break
     end
-    last = #(text:sub(first, start - 1):match("^.*%S") or "") + first - 1
+    last = start - 1
   end
   return text:sub(first, last)
 end

@@ -123,9 +123,9 @@ end
 --- A browser's EventSource sends no headers, which is what the cookie and the query parameter are for.
 local function find_token(req, options)
   local authorization = req.headers["authorization"]
-  local token = authorization and authorization:match("^[Bb][Ee][Aa][Rr][Ee][Rr] +(.-) *$")
-  if token then
-    return token
+  local rest = authorization and authorization:match("^[Bb][Ee][Aa][Rr][Ee][Rr] +(.*)$")
+  if rest then
+    return rest:match("^.*[^ ]") or ""
   end
   return options.cookie and req.cookies[options.cookie] or options.query and req.query[options.query] or nil
 end
@@ -181,7 +181,7 @@ local function check_times(claims, options)
   need(expires or options.requireExpiry == false, "it has no exp")
   need(not expires or now < expires * 1000 + leeway, "it has expired")
   need(not starts or now >= starts * 1000 - leeway, "it is not valid yet")
-  return expires and math.floor(expires * 1000)
+  return expires and math.floor(expires * 1000 + leeway)
 end
 
 --- RFC 7519 section 4.1.3: a token that says whom it is for is for nobody else, so also not for one without a name.

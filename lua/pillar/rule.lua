@@ -106,14 +106,22 @@ local function number_problem(node, n)
   end
 end
 
+--- The integer that a number is, or nil. A float at the edge of 64 bits stands for one beyond it, which no float tells.
+local function to_integer(number)
+  if math.type(number) == "float" and not (number > -2.0 ^ 63 and number < 2.0 ^ 63) then
+    return nil
+  end
+  return math.tointeger(number)
+end
+
 types.integer = {
   range = true,
   read_text = function(text)
-    return text:find("^-?%d+$") and math.tointeger(tonumber(text)) or text
+    return text:find("^-?%d+$") and to_integer(tonumber(text)) or text
   end,
   make_test = function(node)
     return function(value)
-      local n = type(value) == "number" and math.tointeger(value)
+      local n = type(value) == "number" and to_integer(value)
       if not n then
         return nil, type(value) == "number" and value % 1 == 0 and "must fit into 64 bits" or "must be an integer"
       end
@@ -158,7 +166,7 @@ types.boolean = {
 types.id = {
   make_test = function()
     return function(value)
-      local n = type(value) == "number" and math.tointeger(value)
+      local n = type(value) == "number" and to_integer(value)
       local text = n and ("%d"):format(n) or value
       if type(text) ~= "string" then
         return nil, "must be a string or an integer"
@@ -330,6 +338,8 @@ function modifiers.matching(node, reader, kind)
   reader.at = #reader.text + 1
   if not node.pattern then
     refuse "a pattern is missing behind 'matching'"
+  elseif not node.max then
+    refuse "'matching' needs a greatest length ('string ..100 matching'): no deadline ends a pattern that takes long"
   end
   local ok, regex = lua_pattern.translate(node.pattern)
   if not ok then

@@ -24,7 +24,7 @@ local none = {}
 
 --- Browsers take such a cookie only when it is Secure.
 local function needs_secure(options)
-  return options.sameSite == "None" or (options.cookie or ""):find("^__%u%l+%-") ~= nil -- __Host-, __Secure-
+  return options.sameSite == "None" or (options.cookie or ""):find("^__%a+%-") ~= nil -- __Host-, __Secure-
 end
 
 ---@return pillar.SessionOptions

@@ -123,11 +123,11 @@ static bool check_stream(struct exchange *ex)
                            "sessionId must be at most 256 bytes of UTF-8 without control characters", "sessionId");
         return false;
     }
-    while (entities.len > 0 && str_split(&entities, ',', &name)) {
-        if (app_has_entity(program_of(ex)->app, name))
+    for (size_t count = 0; entities.len > 0 && str_split(&entities, ',', &name); count++) {
+        if (count < program_of(ex)->app->entity_count && app_has_entity(program_of(ex)->app, name))
             continue;
-        http_respond_error(ex, 400, "invalid_field", "entities names an entity that the script does not declare",
-                           "entities");
+        http_respond_error(ex, 400, "invalid_field",
+                           "entities names an entity that the script does not declare, or one twice", "entities");
         return false;
     }
     return true;

@@ -132,6 +132,16 @@ static int read_arguments(pillar_options *options, char **argv, const char **scr
     return *script == NULL ? fail_usage("which script? pillar ", "run APP.lua") : 0;
 }
 
+/* A reload that is asked for while the script is being loaded waits until it is; a broker never dies of it. */
+static void block_reload_signal(void)
+{
+    sigset_t reload;
+
+    sigemptyset(&reload);
+    sigaddset(&reload, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &reload, NULL);
+}
+
 static void block_signals(sigset_t *handled)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -230,6 +240,7 @@ static int run(const char *script, const pillar_options *options)
     pillar_error error;
     sigset_t handled;
 
+    block_reload_signal();
     pillar_broker *broker = pillar_broker_create(script, options, &error);
     if (broker == NULL)
         return fail(error.message);

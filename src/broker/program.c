@@ -154,6 +154,11 @@ bool program_make_pool(struct program *p, struct error *e)
     return p->pool != NULL;
 }
 
+static bool is_late(void *deadline_ns)
+{
+    return clock_monotonic_ns() >= *(const uint64_t *)deadline_ns;
+}
+
 bool program_migrate(const struct program *p, size_t *applied, struct error *e)
 {
     const struct pillar_broker *b = p->broker;
@@ -165,9 +170,18 @@ bool program_migrate(const struct program *p, size_t *applied, struct error *e)
     struct db *db = db_open(url, e);
     if (db == NULL)
         return false;
-    bool ok = journal_lock(b->journal, clock_monotonic_ns() + b->options->values.load_deadline * 1000000u);
+    uint64_t deadline_ns = clock_monotonic_ns() + b->options->values.load_deadline * 1000000u;
+    bool ok = journal_lock(b->journal, deadline_ns);
     if (ok) {
+        /* At a reload every mutation waits for it. */
+        if (b->started)
+            db_set_guard(db, is_late, &deadline_ns);
         ok = migrate(db, p->app->migrations, p->app->migration_count, applied, e);
+        if (!ok && b->started && is_late(&deadline_ns))
+            (void)error_set(e, "migration",
+                            "%s: the migrations take longer than --load-deadline, while every mutation "
+                            "waits; restart the broker to have them applied",
+                            b->script);
         journal_unlock(b->journal);
     } else {
         (void)error_set(e, "busy", "a handler holds up the migrations: its transaction does not end; try again");

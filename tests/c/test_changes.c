@@ -116,6 +116,30 @@ TEST(statements_that_change_rows_name_their_table)
     expect_changed(db, "log");
 }
 
+TEST(a_foreign_keys_action_is_not_the_statements)
+{
+    struct db *db = with_tables(state);
+
+    run_sql(db, "CREATE TABLE notes (task INTEGER REFERENCES tasks (id) ON DELETE CASCADE)");
+    run_sql(db, "INSERT INTO tasks VALUES (1, 'a')");
+    run_sql(db, "INSERT INTO notes VALUES (1)");
+    db_forget_changes(db);
+    run_sql(db, "DELETE FROM tasks");
+    expect_changed(db, "tasks");
+}
+
+TEST(temporary_tables_and_the_schema_are_nobodys_business)
+{
+    struct db *db = with_tables(state);
+
+    run_sql(db, "CREATE TEMP TABLE scratch (a)");
+    run_sql(db, "INSERT INTO scratch VALUES (1)");
+    run_sql(db, "INSERT INTO log VALUES (1)");
+    db_forget_changes(db);
+    run_sql(db, "DROP TABLE log");
+    expect_changed(db, "");
+}
+
 TEST(statements_that_change_nothing_name_none)
 {
     struct db *db = with_tables(state);
@@ -171,6 +195,8 @@ int main(void)
         cmocka_unit_test(what_is_undone_was_not_changed),
         cmocka_unit_test(what_is_kept_belongs_to_what_is_outside),
         WITH_DATABASE(statements_that_change_rows_name_their_table),
+        WITH_DATABASE(a_foreign_keys_action_is_not_the_statements),
+        WITH_DATABASE(temporary_tables_and_the_schema_are_nobodys_business),
         WITH_DATABASE(statements_that_change_nothing_name_none),
         WITH_DATABASE(what_a_transaction_rolls_back_was_not_changed),
         WITH_DATABASE(a_statement_that_is_prepared_anew_names_its_table_still),

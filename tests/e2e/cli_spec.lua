@@ -38,18 +38,19 @@ describe("pillar", function()
 
   it("test runs the specs of a folder, or some of them, and fails when one does", function()
     local folder = Broker.source .. "/examples/quickstart"
+    local env = { LD_PRELOAD = os.getenv("PILLAR_PRELOAD") }
     for _, args in ipairs { { "test", folder }, { "test", folder .. "/app_spec.lua" } } do
-      local code, output = run(args)
+      local code, output = run(args, { env = env })
       assert.equal(0, code, output)
       assert.truthy(output:find("5 successes / 0 failures", 1, true), output)
     end
-    local code, output = run({ "test", "--filter", "ticks off" }, { dir = folder })
+    local code, output = run({ "test", "--filter", "ticks off" }, { dir = folder, env = env })
     assert.equal(0, code, output)
     assert.truthy(output:find("1 success / 0 failures", 1, true), output)
     local file = assert(io.open(dir .. "/bad_spec.lua", "w"))
     file:write('it("fails", function() require("pillar.testing").load("none.lua") end)')
     file:close()
-    code, output = run { "test", dir .. "/bad_spec.lua" }
+    code, output = run({ "test", dir .. "/bad_spec.lua" }, { env = env })
     assert.equal(1, code)
     assert.truthy(output:find("bad_spec.lua:1: cannot read the script none.lua", 1, true), output)
     assert.truthy(fails({ "test", folder .. "/app.lua" }):find("is no test", 1, true))

@@ -251,6 +251,48 @@ describe("a reload", function()
     assert.equal(reloaded, broker:reload(app("two", "steps[2] = 'CREATE TABLE labels (id TEXT PRIMARY KEY)'")))
   end)
 
+  it("does not wait for migrations for ever, while every mutation waits for them", function()
+    start { args = { "--load-deadline", "500ms" } }
+    local endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    local said = broker:reload(app("two", ("steps[2] = 'CREATE TABLE late AS %s'"):format(endless)))
+    assert.truthy(said:find("the migrations take longer than --load-deadline", 1, true), said)
+    assert.equal("one", version())
+    assert.equal("one", note("after").version)
+    assert.equal("", broker:sql("SELECT name FROM sqlite_master WHERE name = 'late'"))
+    assert.equal(reloaded, broker:reload(app("three")))
+  end)
+
+  it("does not wait for a script that is a pipe", function()
+    start()
+    os.execute(("rm '%s/app.lua' && mkfifo '%s/app.lua'"):format(broker.dir, broker.dir))
+    assert.truthy(broker:reload():find("app.lua", 1, true))
+    assert.equal("one", version())
+    os.remove(broker.dir .. "/app.lua")
+    assert.equal(reloaded, broker:reload(app("two")))
+    assert.equal("two", version())
+  end)
+
+  it("that is asked for while the script is first loaded comes after it", function()
+    local dir = uv.fs_mkdtemp("/tmp/pillar-XXXXXX")
+    local file = assert(io.open(dir .. "/app.lua", "w"))
+    file:write(app("one", [[os.execute("touch begun; while [ ! -e go ] && kill -0 $PPID; do sleep 0.02; done")]]))
+    file:close()
+    local process = Broker.spawn({ "run", dir .. "/app.lua", "--listen", "127.0.0.1:0", "--load-deadline", "60s",
+      "--database", "sqlite:" .. dir .. "/app.db" }, { dir = dir })
+    local timer = uv.new_timer() -- a file that appears does not wake this loop
+    timer:start(0, 10, function() end)
+    wait.until_true("the load to begin", function() return io.open(dir .. "/begun") end):close()
+    process:signal("sighup")
+    assert(io.open(dir .. "/go", "w")):close()
+    wait.until_true("the reload", function() return process.exit or process.log:find(reloaded, 1, true) end)
+    timer:stop()
+    timer:close()
+    assert.is_nil(process.exit)
+    process:signal("sigterm")
+    assert.equal(0, process:wait_exit().code)
+    os.execute("rm -r '" .. dir .. "'")
+  end)
+
   it("takes by itself, with --watch, what only the moment was wrong for", function()
     start { args = { "--load-deadline", "300ms", "--watch" } }
     local writing = slow("POST", "writing")

@@ -347,7 +347,7 @@ describe("pillar.auth.jwt", function()
     now = now + 1
     accepts(authenticate, token)
     now = now + 60 * 1000 - 1
-    assert.equal(1700000060000, accepts(authenticate, token).expiresAt)
+    assert.equal(1700000065000, accepts(authenticate, token).expiresAt) -- until then its user is not refused
     now = now + 1
     refuses(authenticate, token, "it has expired")
   end)

@@ -252,6 +252,8 @@ describe("the app under test", function()
     local t = testing.load("examples/pillar/app.lua")
     assert.equal("text/html; charset=utf-8", t:get("/").headers["content-type"])
     assert.equal(404, t:get("/none.html").status)
+    assert.equal(404, t:get("/.hidden").status)
+    assert.equal("", t:request("HEAD", "/").body)
   end)
 end)
 
@@ -303,6 +305,23 @@ describe("a process that dies", function()
     assert.equal(404, t:post("/nowhere", { user = "ada" }).status)
     assert.is_nil(t:post("/x", { user = "ada" }))
     assert.equal(0, #t:sql("SELECT * FROM tasks"))
+  end)
+
+  it("and cannot be started again is said to be dead", function()
+    local path = support.write(routes.transaction)
+    local t = testing.load(path)
+    local stream = t:connect { user = "ada" }
+    local file = assert(io.open(path, "w"))
+    file:write("this is no Lua")
+    file:close()
+    assert.truthy(support.problem(t.crash, t):find("syntax error", 1, true))
+    for _, call in ipairs { "get", "advance", "now", "events", "clear", "sql", "crash" } do
+      local text = support.problem(t[call], t, call == "advance" and 5000 or "/x")
+      assert.truthy(text:find("died, and could not be", 1, true), text)
+    end
+    assert.is_false(stream:isOpen())
+    stream:messages()
+    t:close()
   end)
 
   it("keeps people signed in", function()

@@ -84,6 +84,15 @@ describe("a mutation that tells nobody", function()
     assert.equal(204, post(free:format "emit {}").status)
   end)
 
+  it("is one that commits by itself and then answers with an error", function()
+    local text = complaint [[
+      app:post("/x", { transaction = false }, function(_, db)
+        db:transaction(function() db:insert("tasks", { title = "a" }) end)
+        return 409, {}
+      end)]]
+    assert.truthy(text:find("changed tasks and emitted nothing", 1, true), text)
+  end)
+
   it("is an entity's whose targets are nobody", function()
     local entity = [[
       app:entity("note", {

@@ -10,7 +10,7 @@ local units = { ms = 1, s = 1000, m = 60000, h = 3600000, d = 86400000 }
 local function milliseconds(time)
   local number, unit = tostring(time):match("^(%d+)(%a*)$")
   local factor = units[unit == "" and "ms" or unit]
-  if not number or not factor then
+  if not number or #number > 12 or not factor then
     blame.raise("a time is a whole number of milliseconds, or a text such as \"90s\", \"5m\" or \"24h\"")
   end
   return math.tointeger(number) * factor

@@ -33,6 +33,7 @@ struct db_statement {
     bool running;                 /* from db_prepare to db_finish: whoever runs it need not fear for it */
     bool internal;                /* prepared for the broker: the same text from a script is another statement */
     char table[CHANGES_NAME_MAX]; /* whose rows it changes; empty: none */
+    int64_t changes_before;       /* of the connection, when this run began */
     size_t sql_len;
     char sql[];
 };
@@ -76,9 +77,10 @@ static int authorize(void *context, int action, const char *first, const char *s
     struct db *db = context;
     bool changes_rows = action == SQLITE_INSERT || action == SQLITE_UPDATE || action == SQLITE_DELETE;
 
-    (void)database;
-    /* One statement changes the rows of one table; what its triggers do beyond that is not asked. */
-    if (changes_rows && trigger == NULL && db->target != NULL && strncmp(first, "sqlite_", 7) != 0)
+    /* One statement changes the rows of one table, the first that is named; what its triggers and foreign keys do beyond
+     * that is not asked. A temporary table is nobody else's. */
+    if (changes_rows && trigger == NULL && db->target != NULL && db->target[0] == '\0' &&
+        strncmp(first, "sqlite_", 7) != 0 && database != NULL && strcmp(database, "temp") != 0)
         snprintf(db->target, CHANGES_NAME_MAX, "%s", first);
     return db->internal || sqlite_permits(action, first, second) ? SQLITE_OK : SQLITE_DENY;
 }
@@ -285,6 +287,7 @@ struct db_statement *db_prepare(struct db *db, struct str sql, struct error *e)
     list_remove(&s->node);
     list_push(&db->running, &s->node);
     s->running = true;
+    s->changes_before = sqlite3_total_changes64(db->handle);
     return s;
 }
 
@@ -378,7 +381,7 @@ enum db_step db_step(struct db_statement *s, struct error *e)
     case SQLITE_ROW:
         return DB_ROW;
     case SQLITE_DONE:
-        if (s->table[0] != '\0' && sqlite3_changes64(db->handle) > 0)
+        if (s->table[0] != '\0' && sqlite3_total_changes64(db->handle) > s->changes_before)
             changes_note(&db->changes, s->table, db->depth);
         return DB_DONE;
     default:

@@ -1,6 +1,5 @@
 #include "harness/harness.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "broker_private.h"
+#include "http/beneath.h"
 #include "http/mime.h"
 #include "http/parse.h"
 
@@ -214,7 +214,7 @@ static void respond(struct exchange *ex)
 
 static bool read_file(int root, const char *name, struct buf *out)
 {
-    int fd = openat(root, name, O_RDONLY | O_CLOEXEC);
+    int fd = beneath_hidden(name) ? -1 : beneath_open(root, name);
     char piece[4096];
     ssize_t got = -1;
 
@@ -232,8 +232,7 @@ static void respond_file(struct exchange *ex, const struct static_mount *mount, 
     char name[PATH_MAX];
 
     int len = snprintf(name, sizeof name, "%.*s%s", STR_ARG(path), directory ? "index.html" : "");
-    bool there = len > 0 && (size_t)len < sizeof name && name[0] != '.' && strstr(name, "/.") == NULL &&
-                 read_file(mount->root, name, &ex->response.body);
+    bool there = len > 0 && (size_t)len < sizeof name && read_file(mount->root, name, &ex->response.body);
     if (!there && mount->fallback != NULL)
         there = read_file(mount->root, mount->fallback, &ex->response.body);
     ex->response.status = 200;
@@ -386,6 +385,8 @@ bool harness_ask(struct harness *h, const struct harness_request *request, struc
     }
     if (!ve->answered)
         abort(); /* a request that nobody answers, and nobody has any more */
+    if (ve->base.request.method == METHOD_HEAD)
+        buf_free(&ve->base.response.body);
     answer->exchange = &ve->base;
     answer->stream = ve->stream;
     return true;
@@ -498,7 +499,14 @@ bool harness_crash(struct harness *h, struct error *e)
     enter(h);
     bool ok = start(h, e);
     leave();
+    if (!ok)
+        die(h);
     return ok;
+}
+
+bool harness_alive(const struct harness *h)
+{
+    return h->broker != NULL;
 }
 
 bool harness_survives(void *context, enum commit_stage stage)

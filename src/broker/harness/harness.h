@@ -29,6 +29,9 @@ struct harness *harness_create(const char *script, const struct pillar_options *
 /* Streams may outlive it; they are broken then. Accepts NULL. */
 void harness_free(struct harness *h);
 
+/* False once the process died and could not be started again: nothing but harness_free may be called then. */
+bool harness_alive(const struct harness *h);
+
 /* --- requests --- */
 
 struct harness_request {
@@ -81,7 +84,7 @@ void harness_forget_events(struct harness *h);
 
 /* The process is to die at the next COMMIT. */
 void harness_crash_at(struct harness *h, enum commit_stage stage);
-/* It dies now, and another one starts on the same database. Failure: false, and the harness is of no more use. */
+/* It dies now, and another one starts on the same database. Failure: false, and the harness is dead: it can be freed. */
 bool harness_crash(struct harness *h, struct error *e);
 
 /* The application's database, as another program sees it; NULL: it has none. */

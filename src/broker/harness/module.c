@@ -51,6 +51,8 @@ static struct harness *harness_argument(lua_State *L)
 
     if (*box == NULL)
         luaL_error(L, "this test app was closed");
+    if (!harness_alive(*box))
+        luaL_error(L, "this test app died, and could not be started again");
     return *box;
 }
 

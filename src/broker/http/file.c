@@ -4,15 +4,13 @@
  * resolves the path beneath it, and names that begin with a dot do not exist.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "http/beneath.h"
 #include "http/h1_private.h"
 #include "http/mime.h"
 
@@ -40,78 +38,13 @@ struct h1_file {
 
 /* --- opening, on a thread of the pool --- */
 
-/* Where openat2 is missing (Linux before 5.6, or a sandbox), the path is walked by hand, following no link at all. */
-static int walk_beneath(int root, const char *path)
-{
-    int at = root;
-    const char *from = path;
-
-    for (;;) {
-        const char *slash = strchr(from, '/');
-        size_t len = slash == NULL ? strlen(from) : (size_t)(slash - from);
-        char name[256];
-        if (len >= sizeof name) {
-            errno = ENAMETOOLONG;
-            return -1;
-        }
-        memcpy(name, from, len);
-        name[len] = '\0';
-        int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | (slash != NULL ? O_DIRECTORY : 0);
-        int next = openat(at, len == 0 ? "." : name, flags);
-        if (at != root)
-            close(at);
-        if (next < 0 || slash == NULL)
-            return next;
-        at = next;
-        from = slash + 1;
-    }
-}
-
-#if defined(__SANITIZE_THREAD__)
-/* ThreadSanitizer knows a descriptor by the calls it intercepts: neither openat2 is one of them nor libuv's closing,
- * so it would take ours for the connection that had the number before. open is one. */
-static int reopen_for_tsan(int fd)
-{
-    char path[32];
-
-    if (fd < 0)
-        return fd;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int known = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    syscall(SYS_close, fd);
-    return known;
-}
-#else
-static int reopen_for_tsan(int fd)
-{
-    return fd;
-}
-#endif
-
-static int open_beneath(int root, const char *path)
-{
-    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
-                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-    const char *name = path[0] == '\0' ? "." : path;
-    long fd = syscall(SYS_openat2, root, name, &how, sizeof how);
-
-    if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-        return reopen_for_tsan(walk_beneath(root, name));
-    return reopen_for_tsan((int)fd);
-}
-
-static bool hidden(const char *path)
-{
-    return path[0] == '.' || strstr(path, "/.") != NULL;
-}
-
 static void try_open(struct h1_file *f, const char *path)
 {
     f->error = 0;
     f->served = path;
-    f->fd = hidden(path) ? -1 : open_beneath(f->mount->root, path);
+    f->fd = beneath_hidden(path) ? -1 : beneath_open(f->mount->root, path);
     if (f->fd < 0) {
-        f->error = hidden(path) ? ENOENT : errno;
+        f->error = beneath_hidden(path) ? ENOENT : errno;
         return;
     }
     if (fstat(f->fd, &f->info) != 0)

@@ -27,9 +27,13 @@ void silence_free(struct silence *s)
     free(s);
 }
 
-static bool is_watched(const struct silence *s, const struct exchange *ex)
+/* What a handler with transaction = false has committed stands, whatever it answers in the end. */
+static bool is_watched(const struct silence *s, const struct job *job)
 {
-    return ex->kind == EXCHANGE_ROUTE && !s->app->routes[ex->route].silent && ex->response.status < 400;
+    const struct exchange *ex = job->ex;
+
+    return ex->kind == EXCHANGE_ROUTE && !s->app->routes[ex->route].silent &&
+           (job->access == JOB_FREE || ex->response.status < 400);
 }
 
 /* A route that does it once does it always: the log is told once a minute. */
@@ -64,7 +68,7 @@ static const struct event *find_untargeted(const struct event_list *events, size
 
 void silence_look_at_events(struct silence *s, const struct job *job, const struct event_list *events)
 {
-    const struct event *ev = is_watched(s, job->ex) ? find_untargeted(events, job->first_event) : NULL;
+    const struct event *ev = is_watched(s, job) ? find_untargeted(events, job->first_event) : NULL;
     struct buf what = BUF_EMPTY;
 
     if (ev == NULL)
@@ -82,7 +86,7 @@ void silence_look_at_changes(struct silence *s, const struct job *job, size_t em
     struct buf tables = BUF_EMPTY;
     struct buf what = BUF_EMPTY;
 
-    if (emitted == 0 && db != NULL && is_watched(s, job->ex) && db_append_changed_tables(db, &tables)) {
+    if (emitted == 0 && db != NULL && is_watched(s, job) && db_append_changed_tables(db, &tables)) {
         buf_printf(&what,
                    "changed %.*s and emitted nothing, so nobody learns of it; call emit_sync_event, or say "
                    "silent = true in the route's options",

@@ -140,12 +140,15 @@ static int read_file(const char *path, size_t size_max, struct stamp *stamp, str
     struct stat info;
 
     *stamp = look(path);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* A pipe that nobody writes to would keep its reader waiting. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return errno;
-    if (fstat(fd, &info) == 0)
+    bool known = fstat(fd, &info) == 0;
+    if (known)
         *stamp = stamp_of(&info);
-    int problem = read_whole(fd, size_max, text);
+    int problem =
+        known && !S_ISREG(info.st_mode) ? (S_ISDIR(info.st_mode) ? EISDIR : EINVAL) : read_whole(fd, size_max, text);
     close(fd);
     if (problem != 0)
         buf_free(text);

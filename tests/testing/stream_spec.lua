@@ -61,8 +61,11 @@ describe("a virtual stream", function()
     emit { entity = "task" }
     emit { entity = "label", action = "updated" }
     assert.same({ "updated" }, actions(some))
-    local problem = support.problem(t.connect, t, { user = "ada", entities = { "nothing" } })
-    assert.truthy(problem:find("the stream did not open: it was answered with 400", 1, true), problem)
+    -- A list that goes on and on would be walked for each event.
+    for _, wrong in ipairs { { "nothing" }, { "task", "label", "task" } } do
+      local problem = support.problem(t.connect, t, { user = "ada", entities = wrong })
+      assert.truthy(problem:find("the stream did not open: it was answered with 400", 1, true), problem)
+    end
   end)
 
   it("goes offline and comes back, and has missed nothing", function()

@@ -282,50 +282,16 @@ static int crash(lua_State *L)
 
 static void bind_argument(lua_State *L, struct db_statement *s, int parameter, int index)
 {
-    struct db_value v = {.type = DB_NULL};
+    struct db_value v;
     struct error e;
 
-    switch (lua_type(L, index)) {
-    case LUA_TBOOLEAN:
-        v = (struct db_value){.type = DB_BOOLEAN, .integer = lua_toboolean(L, index)};
-        break;
-    case LUA_TNUMBER:
-        v.type = lua_isinteger(L, index) ? DB_INTEGER : DB_REAL;
-        v.integer = lua_tointeger(L, index);
-        v.real = lua_tonumber(L, index);
-        break;
-    case LUA_TSTRING:
-        v.type = DB_TEXT;
-        v.bytes.ptr = lua_tolstring(L, index, &v.bytes.len);
-        break;
-    default:
-        break;
-    }
-    if (db_bind(s, parameter, &v, &e))
+    if (!db_to_value(L, index, &v))
+        (void)error_set(&e, "sql", "value %d is a %s; SQL takes strings, numbers, booleans and nil", parameter,
+                        luaL_typename(L, index));
+    else if (db_bind(s, parameter, &v, &e))
         return;
     db_finish(s);
     (void)raise(L, &e);
-}
-
-static void push_value(lua_State *L, const struct db_value *v)
-{
-    switch (v->type) {
-    case DB_INTEGER:
-        lua_pushinteger(L, v->integer);
-        break;
-    case DB_REAL:
-        lua_pushnumber(L, v->real);
-        break;
-    case DB_BOOLEAN:
-        lua_pushboolean(L, v->integer != 0);
-        break;
-    case DB_TEXT:
-    case DB_BLOB:
-        push_str(L, v->bytes);
-        break;
-    default:
-        lua_pushnil(L);
-    }
 }
 
 static void push_row(lua_State *L, struct db_statement *s)
@@ -335,7 +301,7 @@ static void push_row(lua_State *L, struct db_statement *s)
     lua_createtable(L, 0, columns);
     for (int i = 0; i < columns; i++) {
         struct db_value v = db_column(s, i);
-        push_value(L, &v);
+        db_push_value(L, &v);
         lua_setfield(L, -2, db_column_name(s, i));
     }
 }

@@ -64,7 +64,7 @@ static bool is_blob(lua_State *L, int index)
     return same;
 }
 
-static bool to_value(lua_State *L, int index, struct db_value *v)
+bool db_to_value(lua_State *L, int index, struct db_value *v)
 {
     *v = (struct db_value){.type = DB_NULL};
     switch (lua_type(L, index)) {
@@ -114,7 +114,7 @@ static void bind_one(lua_State *L, struct db_statement *s, int parameter, int in
     struct db_value v;
     struct error e;
 
-    if (!to_value(L, index, &v)) {
+    if (!db_to_value(L, index, &v)) {
         if (name != NULL)
             refuse_binding(L, s, "the value for :%s is a %s; SQL takes strings, numbers, booleans, nil and pillar.blob",
                            name, luaL_typename(L, index));
@@ -176,7 +176,7 @@ static struct db_statement *start(lua_State *L, struct db *db)
 
 /* --- results --- */
 
-static void push_value(lua_State *L, const struct db_value *v)
+void db_push_value(lua_State *L, const struct db_value *v)
 {
     switch (v->type) {
     case DB_NULL:
@@ -259,7 +259,7 @@ static void push_row(lua_State *L, struct db_statement *s, int type)
         if (v.type == DB_NULL)
             continue;
         lua_rawgeti(L, type, i + 1);
-        push_value(L, &v);
+        db_push_value(L, &v);
         lua_rawset(L, -3);
     }
     lua_pushvalue(L, type);
@@ -322,7 +322,7 @@ static int db_value_(lua_State *L)
 
     if (step(L, s) == DB_ROW) {
         struct db_value v = db_column(s, 0);
-        push_value(L, &v);
+        db_push_value(L, &v);
         while (step(L, s) == DB_ROW) {
         }
     } else {
@@ -344,7 +344,7 @@ static int db_values(lua_State *L)
         struct db_value v = db_column(s, 0);
         if (v.type == DB_NULL)
             continue;
-        push_value(L, &v);
+        db_push_value(L, &v);
         lua_rawseti(L, list, ++n);
     }
     db_finish(s);

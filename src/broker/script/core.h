@@ -9,6 +9,7 @@
 #include <lua.h>
 #include <stdbool.h>
 
+struct db_value;
 struct exchange;
 struct worker;
 
@@ -44,5 +45,9 @@ void request_sever(lua_State *L);
 
 /* Pushes the `db` that a handler gets. */
 void db_push(lua_State *L);
+
+/* An SQL value from the Lua value at `index`, which keeps its bytes; false for one that SQL does not take. And back. */
+bool db_to_value(lua_State *L, int index, struct db_value *v);
+void db_push_value(lua_State *L, const struct db_value *v);
 
 #endif

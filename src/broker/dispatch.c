@@ -18,12 +18,7 @@ static const struct program *program_of(const struct exchange *ex)
 
 static void refuse_for_now(struct exchange *ex, int status, const char *code, const char *message, uint64_t seconds)
 {
-    struct buf text = BUF_EMPTY;
-
-    response_set_error(ex, status, code, message, "");
-    buf_append_u64(&text, seconds);
-    (void)response_add_header(ex, STR("Retry-After"), buf_str(&text), NULL);
-    buf_free(&text);
+    response_set_error_for_now(ex, status, code, message, seconds);
     http_respond(ex);
 }
 

@@ -102,11 +102,12 @@ local function copy(from)
   return to
 end
 
-local function usable(self)
+--- Calls a method of the harness.
+local function call(self, method, ...)
   if not self.raw then
     blame.raise("this test app was closed")
   end
-  return self.raw
+  return blame.call(self.raw[method], self.raw, ...)
 end
 
 --- Asks, and returns the answer; or nil when the process died at the commit (see crash).
@@ -127,7 +128,7 @@ function App:request(method, path, options)
   headers["X-Session-Id"] = headers["X-Session-Id"] or options.session
   local user = assume(self, options, headers)
   local head = head_of(method, append_query(path, options.query), headers, body)
-  local answer = blame.call(usable(self).ask, self.raw, head, body, user)
+  local answer = call(self, "ask", head, body, user)
   if not answer then
     return nil
   end
@@ -194,7 +195,7 @@ end
 ---@return table[]
 function App:events()
   local list = {}
-  for i, event in ipairs(usable(self):events()) do
+  for i, event in ipairs(call(self, "events")) do
     local data = harness.json_decode(event.frame:match("\ndata: (.-)\n"))
     data.targetUserIds, data.everyone = event.targetUserIds, event.everyone
     data.projectId = data.projectId or event.projectId
@@ -205,7 +206,7 @@ end
 
 --- Forgets the events so far, on all streams too.
 function App:clear()
-  usable(self):forget_events()
+  call(self, "forget_events")
   for stream in pairs(self.streams) do
     stream:clear()
   end
@@ -214,27 +215,27 @@ end
 --- The clock, in milliseconds since 1970. It stands still while a handler runs, and moves by one with each request.
 ---@return integer
 function App:now()
-  return usable(self):now()
+  return call(self, "now")
 end
 
 --- Lets time pass: heartbeats, expiry and what else depends on it happens now.
 ---@param time integer|string milliseconds, or "90s", "5m", "24h"
 function App:advance(time)
-  blame.call(usable(self).advance, self.raw, milliseconds(time))
+  call(self, "advance", milliseconds(time))
 end
 
 --- The process dies: at the next commit, "before commit" or "after commit"; without a stage now. Another one starts on
 --- the same database; streams are broken, and may come back.
 ---@param stage? "before commit"|"after commit"
 function App:crash(stage)
-  blame.call(usable(self).crash, self.raw, stage)
+  call(self, "crash", stage)
 end
 
 --- Runs an SQL statement on the app's database, and returns its rows: to look, and to prepare.
 ---@param text string
 ---@return table[]
 function App:sql(text, ...)
-  return blame.call(usable(self).sql, self.raw, text, ...)
+  return call(self, "sql", text, ...)
 end
 
 --- Gives everything back at once; otherwise that happens when the garbage collector comes by.

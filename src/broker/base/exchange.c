@@ -94,6 +94,17 @@ void response_set_error(struct exchange *ex, int status, const char *code, const
         buf_free(body);
 }
 
+void response_set_error_for_now(struct exchange *ex, int status, const char *code, const char *message,
+                                uint64_t seconds)
+{
+    struct buf text = BUF_EMPTY;
+
+    response_set_error(ex, status, code, message, "");
+    buf_append_u64(&text, seconds);
+    (void)response_add_header(ex, STR("Retry-After"), buf_str(&text), NULL);
+    buf_free(&text);
+}
+
 bool exchange_start(struct exchange *ex, uint64_t now_ns)
 {
     int expected = EXCHANGE_QUEUED;

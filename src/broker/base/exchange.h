@@ -129,6 +129,10 @@ void response_clear(struct exchange *ex);
  */
 void response_set_error(struct exchange *ex, int status, const char *code, const char *message, const char *field);
 
+/* The same for what may be tried again in so many seconds (Retry-After, RFC 9110 section 10.2.3). */
+void response_set_error_for_now(struct exchange *ex, int status, const char *code, const char *message,
+                                uint64_t seconds);
+
 /* The worker starts: returns false when the exchange has expired already. */
 bool exchange_start(struct exchange *ex, uint64_t now_ns);
 

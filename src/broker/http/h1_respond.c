@@ -164,9 +164,10 @@ void h1_refuse(struct h1 *c, const struct refusal *why)
         ex->base.request.method = METHOD_HEAD;
     if (c->message != NULL && c->message->ex != NULL)
         c->loop->handler->on_refuse(c->loop->handler->context, &c->message->ex->base.request, &ex->base);
-    response_set_error(&ex->base, why->status, why->code, why->message, "");
     if (why->status == 503)
-        (void)response_add_header(&ex->base, STR("Retry-After"), STR("1"), NULL);
+        response_set_error_for_now(&ex->base, why->status, why->code, why->message, 1);
+    else
+        response_set_error(&ex->base, why->status, why->code, why->message, "");
     h1_respond(&ex->base);
     if (c->message != NULL && c->message->ex != NULL)
         h1_release_exchange(c->message->ex);
@@ -193,10 +194,10 @@ void h1_give_up(struct h1_exchange *ex, bool running)
         return;
     }
     if (running)
-        response_set_error(&answer->base, 503, "deadline_exceeded", "the handler did not finish in time", "");
+        response_set_error_for_now(&answer->base, 503, "deadline_exceeded", "the handler did not finish in time", 1);
     else
-        response_set_error(&answer->base, 503, "overloaded", "the server did not come to the request in time", "");
-    (void)response_add_header(&answer->base, STR("Retry-After"), STR("1"), NULL);
+        response_set_error_for_now(&answer->base, 503, "overloaded", "the server did not come to the request in time",
+                                   1);
     h1_respond(&answer->base);
 }
 

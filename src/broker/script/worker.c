@@ -202,7 +202,6 @@ static int call_runtime(lua_State *L, const char *name, int runtime, int request
 static bool asks_too_often(struct job *job)
 {
     struct worker *w = job->worker;
-    struct buf seconds = BUF_EMPTY;
 
     if (w->config->user_rates == NULL || w->app->anonymous || job->user_id.len == 0)
         return false;
@@ -210,10 +209,8 @@ static bool asks_too_often(struct job *job)
     if (wait_ns == 0)
         return false;
     counter_add(&w->counters, COUNT_RATE_LIMITS, 1);
-    response_set_error(job->ex, 429, "too_many_requests", "you ask too often; try again later", "");
-    buf_append_u64(&seconds, rate_retry_after(wait_ns));
-    (void)response_add_header(job->ex, STR("Retry-After"), buf_str(&seconds), NULL);
-    buf_free(&seconds);
+    response_set_error_for_now(job->ex, 429, "too_many_requests", "you ask too often; try again later",
+                               rate_retry_after(wait_ns));
     return true;
 }
 
@@ -261,8 +258,7 @@ static void log_failure(const struct worker *w, struct exchange *ex)
 
 static void set_overload_error(struct exchange *ex, const char *code, const char *message)
 {
-    response_set_error(ex, 503, code, message, "");
-    (void)response_add_header(ex, STR("Retry-After"), STR("1"), NULL);
+    response_set_error_for_now(ex, 503, code, message, 1);
 }
 
 /* In development the answer to a mistake of the script says which. */

@@ -104,12 +104,12 @@ PILLAR_API void pillar_broker_destroy(pillar_broker *broker);
 /*
  * Loads the script anew and has it serve all further requests. Those that have come before are answered by the version
  * that they came to; streams stay open and miss nothing. Migration steps that are new are applied; settings that the
- * script gives to pillar.app are not, before the next start. For a broker that has started; safe on any thread, where two
- * calls wait for one another. Takes as long as the script takes to load.
+ * script gives to pillar.app are not, before the next start. For a broker that has started; safe on any thread, where
+ * two calls wait for one another. Takes as long as the script takes to load.
  *
- * Returns 0; or -1, and nothing has changed: with the mistake in the script, its migrations or settings, with "draining",
- * or with "busy" where the same script may be taken later: too many earlier versions have handlers that do not return
- * (option max-retiring), or a transaction holds up a migration.
+ * Returns 0; or -1, and nothing has changed: with the mistake in the script, its migrations or settings, with
+ * "draining", or with "busy" where the same script may be taken later: too many earlier versions have handlers that do
+ * not return (option max-retiring), or a transaction holds up a migration.
  */
 PILLAR_API int pillar_broker_reload(pillar_broker *broker, pillar_error *error);
 
@@ -152,8 +152,8 @@ PILLAR_API int pillar_broker_emit(pillar_broker *broker, const pillar_event *eve
  * behind that what it says and cannot mean: lines that begin with a file and a line, "app.lua:12: ...". Opens no other
  * database and no socket.
  *
- * Returns 0; or how many such findings it has printed, with "findings" and that number in a message; or -1 with the mistake
- * that keeps the script from running. Lines that go on with "note: " are not counted.
+ * Returns 0; or how many such findings it has printed, with "findings" and that number in a message; or -1 with the
+ * mistake that keeps the script from running. Lines that go on with "note: " are not counted.
  */
 PILLAR_API int pillar_check(const char *script, const pillar_options *options,
                             void (*print)(void *context, const char *line), void *context, pillar_error *error);
@@ -161,9 +161,9 @@ PILLAR_API int pillar_check(const char *script, const pillar_options *options,
 /* --- tests of scripts --- */
 
 /*
- * Runs tests that use pillar.testing, by busted, which takes the process's place; `arguments`, a list that ends with NULL,
- * are its own: files or folders, and options. Without a path it looks for *_spec.lua below the working directory. Returns
- * only when that cannot be done: -1 with "library" or "test".
+ * Runs tests that use pillar.testing, by busted, which takes the process's place; `arguments`, a list that ends with
+ * NULL, are its own: files or folders, and options. Without a path it looks for *_spec.lua below the working directory.
+ * Returns only when that cannot be done: -1 with "library" or "test".
  */
 PILLAR_API int pillar_test(const char *const *arguments, pillar_error *error);
 

@@ -1,7 +1,7 @@
 /*
- * Who sent a request: the connection's other end; or, if that is a proxy that is trusted, whom it names in X-Forwarded-For.
- * Anybody can write that field. Each proxy adds at its end the address that it was connected by, so from there the list is
- * believed as far as the proxies are trusted, and no further.
+ * Who sent a request: the connection's other end; or, if that is a proxy that is trusted, whom it names in
+ * X-Forwarded-For. Anybody can write that field. Each proxy adds at its end the address that it was connected by, so
+ * from there the list is believed as far as the proxies are trusted, and no further.
  */
 #include "broker_private.h"
 

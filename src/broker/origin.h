@@ -17,14 +17,14 @@
 bool origin_set_headers(const struct cors *cors, const struct request *request, struct exchange *ex);
 
 /*
- * Adds what a preflight asks for to its answer; `methods` are those of the path. Does nothing for any other request, and for
- * an origin that is not allowed. Returns false when memory is short.
+ * Adds what a preflight asks for to its answer; `methods` are those of the path. Does nothing for any other request,
+ * and for an origin that is not allowed. Returns false when memory is short.
  */
 bool origin_answer_preflight(const struct cors *cors, struct exchange *ex, struct str methods);
 
 /*
- * True when a browser sent the request for a page of another site that app:cors does not let in. What is no browser, and
- * says nothing of where it comes from, is not foreign.
+ * True when a browser sent the request for a page of another site that app:cors does not let in. What is no browser,
+ * and says nothing of where it comes from, is not foreign.
  */
 bool origin_is_foreign(const struct cors *cors, const struct request *r);
 

@@ -1,8 +1,8 @@
 /*
  * program.h - one loaded version of the script: what it defines, the files it serves, and the workers that run it.
  *
- * The broker has one at a time, but a request keeps the one that it began with until it is answered. So a program counts
- * its references: whoever has one may hand requests to its pool.
+ * The broker has one at a time, but a request keeps the one that it began with until it is answered. So a program
+ * counts its references: whoever has one may hand requests to its pool.
  */
 #ifndef PILLAR_PROGRAM_H
 #define PILLAR_PROGRAM_H

@@ -1,6 +1,7 @@
 /*
- * reloader.h - the part of the command line that reloads the script: when it is asked to, or when a file has changed and
- * the option watch is on. On a thread of its own, so that a script that loads slowly does not keep a signal waiting.
+ * reloader.h - the part of the command line that reloads the script: when it is asked to, or when a file has changed
+ * and the option watch is on. On a thread of its own, so that a script that loads slowly does not keep a signal
+ * waiting.
  */
 #ifndef PILLAR_RELOADER_H
 #define PILLAR_RELOADER_H

@@ -1,6 +1,6 @@
 /*
- * retirement.h - how a program that was replaced comes to its end: its requests are answered, its workers joined, its Lua
- * states freed, on a thread of its own, so that a handler that does not return holds up nobody but itself.
+ * retirement.h - how a program that was replaced comes to its end: its requests are answered, its workers joined, its
+ * Lua states freed, on a thread of its own, so that a handler that does not return holds up nobody but itself.
  */
 #ifndef PILLAR_RETIREMENT_H
 #define PILLAR_RETIREMENT_H

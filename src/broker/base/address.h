@@ -17,8 +17,8 @@ struct address {
 enum { ADDRESS_TEXT_MAX = 46 };
 
 /*
- * Reads an address in any of the ways that proxies write it: "192.0.2.1", "192.0.2.1:4711", "2001:db8::1", "[2001:db8::1]"
- * or "[2001:db8::1]:4711"; the port is dropped. False for anything else.
+ * Reads an address in any of the ways that proxies write it: "192.0.2.1", "192.0.2.1:4711", "2001:db8::1",
+ * "[2001:db8::1]" or "[2001:db8::1]:4711"; the port is dropped. False for anything else.
  */
 bool address_read(struct str text, struct address *a);
 

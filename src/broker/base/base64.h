@@ -1,8 +1,8 @@
 /*
  * base64.h - bytes as text, without padding (RFC 4648 sections 4 and 5, RFC 7515 section 2).
  *
- * Decoding is strict, so that there is one text for given bytes: no padding, no white space, no other character, and the
- * bits that the last character has too many are zero.
+ * Decoding is strict, so that there is one text for given bytes: no padding, no white space, no other character, and
+ * the bits that the last character has too many are zero.
  */
 #ifndef PILLAR_BASE_BASE64_H
 #define PILLAR_BASE_BASE64_H

@@ -16,9 +16,9 @@ uint64_t random_u64(void);
 void random_hex(char *out, size_t len);
 
 /*
- * Writes a UUID of version 7 (RFC 9562 section 5.7), 36 characters and a NUL. Ids made later sort later, and those that one
- * thread makes within a millisecond too (section 6.2, method 1). A clock that is set back by up to ten seconds changes
- * nothing of that.
+ * Writes a UUID of version 7 (RFC 9562 section 5.7), 36 characters and a NUL. Ids made later sort later, and those that
+ * one thread makes within a millisecond too (section 6.2, method 1). A clock that is set back by up to ten seconds
+ * changes nothing of that.
  */
 void random_uuid7(char out[37], uint64_t wall_ms);
 

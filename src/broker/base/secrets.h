@@ -16,8 +16,9 @@ struct secrets {
 };
 
 /*
- * Reads a list: secrets separated by commas, with or without spaces around them. An empty list has none. Returns false for
- * a secret that is too short, or too many of them; *problem is then a sentence that says so, and *secrets as it was.
+ * Reads a list: secrets separated by commas, with or without spaces around them. An empty list has none. Returns false
+ * for a secret that is too short, or too many of them; *problem is then a sentence that says so, and *secrets as it
+ * was.
  */
 bool secrets_read(struct secrets *secrets, struct str list, const char **problem);
 

@@ -31,8 +31,8 @@ struct verify_key;
 struct verify_key *verify_key_from_secret(struct str secret, struct error *e);
 
 /*
- * One PEM block (RFC 7468): a PUBLIC KEY, or a CERTIFICATE, which stands for the key in it; its dates and who has signed
- * it are not looked at.
+ * One PEM block (RFC 7468): a PUBLIC KEY, or a CERTIFICATE, which stands for the key in it; its dates and who has
+ * signed it are not looked at.
  */
 struct verify_key *verify_key_from_pem(struct str pem, struct error *e);
 

@@ -15,8 +15,9 @@ struct bus;
 /* Where a loop takes its events. Embedded in the loop's inbox, which outlives its attachment. */
 struct bus_outlet {
     /*
-     * Takes `count` sealed events in order of their positions, a commit's words to disconnect last; the outlet takes references of its own. Runs
-     * on the publisher's thread, under the publish lock: it must not block and must not publish.
+     * Takes `count` sealed events in order of their positions, a commit's words to disconnect last; the outlet takes
+     * references of its own. Runs on the publisher's thread, under the publish lock: it must not block and must not
+     * publish.
      */
     void (*deliver)(struct bus_outlet *outlet, struct event *const *events, size_t count);
     struct bus_outlet *next; /* the bus's */

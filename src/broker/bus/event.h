@@ -65,16 +65,16 @@ struct event_fields {
 };
 
 /*
- * Makes a draft that holds copies of all fields; the caller owns the one reference.
- * No targets at all are allowed: the event then concerns nobody. For an event that is meant for everyone, targets are
- * not looked at. Failure: NULL with "invalid_field" and the field's name (a missing or malformed entity or action; an id
- * that is empty, too long, not UTF-8 or has control characters), or "out_of_memory".
+ * Makes a draft that holds copies of all fields; the caller owns the one reference. No targets at all are allowed: the
+ * event then concerns nobody. For an event that is meant for everyone, targets are not looked at. Failure: NULL with
+ * "invalid_field" and the field's name (a missing or malformed entity or action; an id that is empty, too long, not
+ * UTF-8 or has control characters), or "out_of_memory".
  */
 struct event *event_create(const struct event_fields *fields, struct error *e);
 
 /*
- * Makes a draft of the word that ends streams; the caller owns the one reference. Failure: NULL with "invalid_field" for
- * a user that is missing or malformed or a malformed session, or "out_of_memory".
+ * Makes a draft of the word that ends streams; the caller owns the one reference. Failure: NULL with "invalid_field"
+ * for a user that is missing or malformed or a malformed session, or "out_of_memory".
  */
 struct event *event_create_disconnect(struct str user_id, struct str session_id, struct error *e);
 

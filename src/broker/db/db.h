@@ -35,8 +35,8 @@ struct db_value {
 
 /*
  * Opens what `url` names: "sqlite:PATH" creates the file if need be; "memory:NAME" is a database in memory, which the
- * process's connections of that name share, and which is gone with the last of them (for tests, on one thread). NULL with
- * "unavailable", or "invalid_field" for a URL that names no database.
+ * process's connections of that name share, and which is gone with the last of them (for tests, on one thread). NULL
+ * with "unavailable", or "invalid_field" for a URL that names no database.
  */
 struct db *db_open(const char *url, struct error *e);
 

@@ -32,8 +32,8 @@ bool journal_lock(struct journal *j, uint64_t deadline_ns);
 void journal_unlock(struct journal *j);
 
 /*
- * Seals the drafts, disconnects last, with the ids that come next, inside the transaction on `db` (NULL: there is no database).
- * Failure: false, and the transaction must be rolled back. The ids are used only by journal_publish; without
+ * Seals the drafts, disconnects last, with the ids that come next, inside the transaction on `db` (NULL: there is no
+ * database). Failure: false, and the transaction must be rolled back. The ids are used only by journal_publish; without
  * it the next transaction gets the same ones.
  */
 bool journal_prepare(struct journal *j, struct db *db, struct event *const *events, size_t count, struct error *e);

@@ -1,10 +1,10 @@
 /*
  * harness.h - a broker without sockets, threads and waiting, for tests of scripts.
  *
- * It is made of the broker's own parts: the guard and the parser, the dispatcher, workers, transactions, journal, bus, event
- * log and streams. What it has in place of the rest: requests that are answered before the call returns, streams whose sink
- * is a buffer, a database in memory, a clock that stands still unless it is told to move, and a process that dies at a
- * COMMIT when it is told to.
+ * It is made of the broker's own parts: the guard and the parser, the dispatcher, workers, transactions, journal, bus,
+ * event log and streams. What it has in place of the rest: requests that are answered before the call returns, streams
+ * whose sink is a buffer, a database in memory, a clock that stands still unless it is told to move, and a process that
+ * dies at a COMMIT when it is told to.
  *
  * One thread uses a harness. It has two Lua states, as a broker has several: a reader's and the writer's.
  */
@@ -20,8 +20,8 @@
 struct harness;
 
 /*
- * Loads `script` on an empty database. `options` is copied. The clock begins at `now_ms`, or with the real time for 0. NULL
- * with what keeps the script from running.
+ * Loads `script` on an empty database. `options` is copied. The clock begins at `now_ms`, or with the real time for 0.
+ * NULL with what keeps the script from running.
  */
 struct harness *harness_create(const char *script, const struct pillar_options *options, uint64_t now_ms,
                                struct error *e);

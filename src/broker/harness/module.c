@@ -1,8 +1,8 @@
 /*
  * The Lua module pillar.harness: a harness for a plain Lua interpreter, under lua/pillar/testing.lua.
  *
- * The state it is loaded into is the test's. The script's own states are made by the harness, with the same limits and the
- * same library as in a broker; nothing but text passes between the two.
+ * The state it is loaded into is the test's. The script's own states are made by the harness, with the same limits and
+ * the same library as in a broker; nothing but text passes between the two.
  */
 #include <lauxlib.h>
 #include <stdlib.h>

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 
 /*
- * Opens `path`, relative to the directory `root` and without a leading slash ("": the directory itself), for reading. No
- * "..", no link leads out of it. The caller closes it. Failure: -1 with errno.
+ * Opens `path`, relative to the directory `root` and without a leading slash ("": the directory itself), for reading.
+ * No "..", no link leads out of it. The caller closes it. Failure: -1 with errno.
  */
 int beneath_open(int root, const char *path);
 

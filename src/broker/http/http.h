@@ -77,8 +77,8 @@ unsigned http_server_loops(const struct http_server *server);
 const struct counters *http_server_counters(const struct http_server *server, unsigned loop);
 
 /*
- * A protocol: how the requests that come by it are answered. HTTP/1.1 is one; the virtual clients of a script's tests are
- * another. Each call but the last three takes the exchange over, on the thread that owns it.
+ * A protocol: how the requests that come by it are answered. HTTP/1.1 is one; the virtual clients of a script's tests
+ * are another. Each call but the last three takes the exchange over, on the thread that owns it.
  */
 struct static_mount;
 

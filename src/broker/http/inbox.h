@@ -1,9 +1,9 @@
 /*
  * inbox.h - what other threads hand to a loop: committed events, finished exchanges, and the word to drain or stop.
  *
- * One of the places where threads meet. Events are bounded: when the loop does not keep up, they are
- * dropped, and the loop is told the position up to which it has missed them. Exchanges are bounded by the
- * request queue. A word to disconnect that would be dropped with them becomes one to everybody: nobody stays who was to go.
+ * One of the places where threads meet. Events are bounded: when the loop does not keep up, they are dropped, and the
+ * loop is told the position up to which it has missed them. Exchanges are bounded by the request queue. A word to
+ * disconnect that would be dropped with them becomes one to everybody: nobody stays who was to go.
  */
 #ifndef PILLAR_HTTP_INBOX_H
 #define PILLAR_HTTP_INBOX_H

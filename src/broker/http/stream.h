@@ -37,8 +37,8 @@ struct stream_hub *stream_hub_create(const struct stream_config *config, uint64_
 void stream_hub_free(struct stream_hub *hub);
 
 /*
- * Takes events into the log and notes which streams have something to send; stream_hub_flush sends it. Where one of them is
- * the word to disconnect a user, the streams it means send what there is for them before it, and end.
+ * Takes events into the log and notes which streams have something to send; stream_hub_flush sends it. Where one of
+ * them is the word to disconnect a user, the streams it means send what there is for them before it, and end.
  */
 void stream_hub_deliver(struct stream_hub *hub, struct event *const *events, size_t count);
 
@@ -49,8 +49,8 @@ void stream_hub_gap(struct stream_hub *hub, uint64_t position);
 bool stream_hub_flush(struct stream_hub *hub, size_t most);
 
 /*
- * Drops old events, keeps quiet streams awake, and ends those whose user has expired (by the wall clock), after they have
- * said that it is near. To be called several times a heartbeat, with a flush behind it.
+ * Drops old events, keeps quiet streams awake, and ends those whose user has expired (by the wall clock), after they
+ * have said that it is near. To be called several times a heartbeat, with a flush behind it.
  */
 void stream_hub_tick(struct stream_hub *hub, uint64_t now_ms, uint64_t wall_ms);
 

@@ -2,7 +2,8 @@
  * What lua/pillar/auth.lua stands on: base64url, keys that verify, the broker's own signatures, password hashes.
  *
  * A key is a userdata that a script never gets its hands on. Its memory outside of Lua is about KEY_WEIGHT, and as much
- * is put into the userdata, so that the collector and the memory limit know of it. The broker's secrets stay on this side.
+ * is put into the userdata, so that the collector and the memory limit know of it. The broker's secrets stay on this
+ * side.
  */
 #include <lauxlib.h>
 

@@ -127,8 +127,8 @@ static int refuse_value(lua_State *L, const struct place *p, const char *what)
 }
 
 /*
- * lua-cjson's memory is not Lua's, and nothing interrupts it, so the text's size is bounded before it is asked. It makes
- * room for a string as if each of its bytes were to be escaped.
+ * lua-cjson's memory is not Lua's, and nothing interrupts it, so the text's size is bounded before it is asked. It
+ * makes room for a string as if each of its bytes were to be escaped.
  */
 static void count_bytes(lua_State *L, const struct place *p, size_t bytes)
 {

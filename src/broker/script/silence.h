@@ -1,8 +1,9 @@
 /*
  * silence.h - the guard against silence: a mutation that changed something, and told nobody.
  *
- * To forget an emit, or to emit to nobody, is the commonest mistake in scripts, and nothing else shows it. It is said in the
- * log, counted, and left in the exchange for who tests the script. Routes that say silent = true are not looked at.
+ * To forget an emit, or to emit to nobody, is the commonest mistake in scripts, and nothing else shows it. It is said
+ * in the log, counted, and left in the exchange for who tests the script. Routes that say silent = true are not looked
+ * at.
  */
 #ifndef PILLAR_SCRIPT_SILENCE_H
 #define PILLAR_SCRIPT_SILENCE_H

@@ -13,6 +13,7 @@
 #include "base/logger.h"
 #include "base/random.h"
 #include "broker_private.h"
+#include "db/database_lock.h"
 #include "library.h"
 #include "retirement.h"
 #include "script/sources.h"
@@ -113,7 +114,6 @@ struct stream_config broker_stream_config(const struct pillar_broker *b)
                                           .max_bytes = (size_t)s->history_bytes,
                                           .max_age_ms = s->history_age,
                                           .wide_targets = (size_t)s->wide_targets},
-                                  .generation = *journal_generation(b->journal),
                                   .heartbeat_ms = s->heartbeat,
                                   .max_per_user = (size_t)s->max_streams_per_user,
                                   .max_per_address = (size_t)s->max_streams_per_address,
@@ -159,8 +159,22 @@ static bool make_server(struct pillar_broker *b, struct error *e)
     if (!settings_parse_listen(b->options->values.listen, host, sizeof host, &port, e))
         return false;
     struct http_config config = http_settings(b, host, port);
-    b->server = http_server_create(&config, b->bus, journal_position(b->journal), &handler, e);
+    b->server = http_server_create(&config, b->bus, &handler, e);
     return b->server != NULL;
+}
+
+static void begin_server(void *context, uint64_t position)
+{
+    struct pillar_broker *b = context;
+
+    http_server_begin(b->server, journal_generation(b->journal), position);
+}
+
+static void recall_event(void *context, struct event *ev)
+{
+    const struct pillar_broker *b = context;
+
+    http_server_recall(b->server, ev);
 }
 
 static bool write_summary(struct pillar_broker *b, struct error *e)
@@ -236,20 +250,24 @@ static bool make_limits(struct pillar_broker *b, struct error *e)
 
 bool broker_make_journal(struct pillar_broker *b, struct error *e)
 {
+    const struct settings *s = &b->options->values;
+    const struct journal_limits limits = {s->history_events, s->history_bytes, s->history_age};
+
     b->bus = bus_create();
-    b->journal = b->bus == NULL ? NULL : journal_create(b->bus);
+    b->journal = b->bus == NULL ? NULL : journal_create(b->bus, &limits);
     return b->journal != NULL ? true : error_no_memory(e);
 }
 
 static bool assemble(struct pillar_broker *b, const char *script, struct error *e)
 {
+    const struct journal_reader reader = {recall_event, begin_server, b};
     size_t applied;
 
     if (!broker_load(b, script, e) || !broker_make_journal(b, e))
         return false;
     /* The address before the database: a broker that is started twice by mistake changes nothing. */
-    return make_limits(b, e) && make_server(b, e) && program_make_pool(b->program, e) &&
-           program_migrate(b->program, &applied, e) && write_summary(b, e);
+    return make_limits(b, e) && make_server(b, e) && broker_open_history(b, &reader, e) &&
+           program_make_pool(b->program, e) && program_migrate(b->program, &applied, e) && write_summary(b, e);
 }
 
 static void set_log_level(const char *name)
@@ -274,6 +292,7 @@ struct pillar_broker *broker_new(const struct pillar_options *options, struct er
     pthread_cond_init(&b->program_left, NULL);
     pthread_mutex_init(&b->reload_lock, NULL);
     random_hex(b->made_secret, SECRET_BYTES_MIN);
+    b->database_lock = -1;
     b->given = options_copy(options);
     b->options = options_copy(options);
     if (b->given != NULL && b->options != NULL)
@@ -356,6 +375,7 @@ void pillar_broker_destroy(struct pillar_broker *b)
     http_server_free(b->server);
     program_unref(b->program);
     sources_free(b->failed);
+    database_lock_release(b->database_lock); /* the workers have closed the database */
     journal_free(b->journal);
     bus_free(b->bus);
     user_rates_free(b->user_rates);

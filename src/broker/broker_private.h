@@ -42,6 +42,7 @@ struct pillar_broker {
     pthread_mutex_t reload_lock; /* one reload at a time; guards `failed` */
     struct sources *failed;      /* of the last reload, if it failed: what may mend it */
 
+    int database_lock; /* see db/database_lock.h; -1: none */
     struct bus *bus;
     struct journal *journal;
     struct http_server *server; /* NULL in a harness */
@@ -65,6 +66,12 @@ bool broker_load(struct pillar_broker *b, const char *script, struct error *e);
 
 /* The second one: the bus, and the journal that publishes on it. */
 bool broker_make_journal(struct pillar_broker *b, struct error *e);
+
+/*
+ * history.c: takes the database for this process, and continues the history in it. `reader` is told where the history
+ * begins that clients may come back to, and is given the events since.
+ */
+bool broker_open_history(struct pillar_broker *b, const struct journal_reader *reader, struct error *e);
 
 /* What the options say of requests and streams. */
 struct guard_limits broker_guard_limits(const struct pillar_broker *b);

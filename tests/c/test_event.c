@@ -274,7 +274,10 @@ TEST(sealing_builds_the_frame)
                      "\"data\":{\"title\":\"a\"}}\n\n"));
     assert_int_equal(ev->position, 17);
     assert_int_equal(ev->timestamp_ms, 1700000000123);
+    assert_str(((struct str){ev->data, ev->data_len}), "{\"title\":\"a\"}");
+    event_drop_data(ev);
     assert_null(ev->data);
+    event_drop_data(ev);
     event_unref(ev);
 }
 

@@ -25,6 +25,8 @@ static void record(struct bus_outlet *outlet, struct event *const *events, size_
     r->position_inside = journal_position(r->journal);
 }
 
+static const struct journal_limits limits = {1000000, 1ull << 40, 1ull << 40};
+
 struct fixture {
     struct bus *bus;
     struct journal *journal;
@@ -34,7 +36,7 @@ struct fixture {
 static void open_journal(struct fixture *f)
 {
     *f = (struct fixture){.bus = bus_create()};
-    f->journal = journal_create(f->bus);
+    f->journal = journal_create(f->bus, &limits);
     f->recorder.base.deliver = record;
     f->recorder.journal = f->journal;
     bus_attach(f->bus, &f->recorder.base);
@@ -230,7 +232,7 @@ TEST(a_journal_is_made_whole_or_not_at_all)
 
     open_journal(&f);
     alloc_permit(0);
-    struct journal *j = journal_create(f.bus);
+    struct journal *j = journal_create(f.bus, &limits);
     (void)alloc_permit_all();
     assert_null(j);
     close_journal(&f);

@@ -368,7 +368,7 @@ TEST(a_hub_is_made_whole_or_not_at_all)
 
     for (size_t permitted = 0; !done; permitted++) {
         alloc_permit(permitted);
-        struct stream_hub *hub = stream_hub_create(&test_hub_config, 0, 0, &counters);
+        struct stream_hub *hub = stream_hub_create(&test_hub_config, 0, &counters);
         done = !alloc_permit_all();
         assert_int_equal(hub != NULL, done);
         stream_hub_free(hub);

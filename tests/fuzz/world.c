@@ -237,6 +237,8 @@ static int listening_socket(void)
     return dup(fd);
 }
 
+static const struct generation generation = {"00112233aabb"};
+
 void world_begin(struct world *w)
 {
     struct error e;
@@ -253,15 +255,14 @@ void world_begin(struct world *w)
         .max_body_memory = WORLD_BODY_MEMORY,
         .max_inbox_events = 8,
         .stream = {.log = {.max_events = 4, .max_bytes = 4096, .max_age_ms = 1000, .wide_targets = 1},
-                   .generation = {"00112233aabb"},
                    .heartbeat_ms = 1000,
                    .retry_min_ms = 1000,
                    .retry_max_ms = 1000},
     };
     w->handler = (struct http_handler){w, on_request, on_complete, on_refuse, on_release};
-    CHECK(io_loop_init(&w->loop, (struct http_server *)(void *)w, &w->config, &w->handler, w->position,
-                       listening_socket(), &e),
+    CHECK(io_loop_init(&w->loop, (struct http_server *)(void *)w, &w->config, &w->handler, listening_socket(), &e),
           "a loop");
+    stream_hub_begin(w->loop.hub, &generation, w->position);
 }
 
 void world_connect(struct world *w)
@@ -344,7 +345,7 @@ void world_publish(struct world *w)
 
     alloc_suspend();
     struct event *ev = event_create(&fields, NULL);
-    CHECK(ev != NULL && event_seal(ev, &w->config.stream.generation, ++w->position, w->now_ms, NULL), "an event");
+    CHECK(ev != NULL && event_seal(ev, &generation, ++w->position, w->now_ms, NULL), "an event");
     stream_hub_deliver(w->loop.hub, &ev, 1);
     event_unref(ev);
     io_loop_flush(&w->loop);

@@ -209,8 +209,6 @@ static bool build_frame(struct event *ev, const struct generation *g, uint64_t p
         buf_free(&frame);
         return false;
     }
-    free(ev->data);
-    ev->data = NULL;
     ev->frame = buf_take(&frame, &ev->frame_len);
     return true;
 }
@@ -222,6 +220,17 @@ bool event_seal(struct event *ev, const struct generation *g, uint64_t position,
     ev->position = position;
     ev->timestamp_ms = timestamp_ms;
     return true;
+}
+
+void event_drop_data(struct event *ev)
+{
+    free(ev->data);
+    ev->data = NULL;
+}
+
+size_t event_weight(const struct event *ev)
+{
+    return sizeof *ev + ev->frame_len + ev->target_count * (sizeof *ev->targets + sizeof(uint32_t) + 16);
 }
 
 struct event *event_ref(struct event *ev)

@@ -42,7 +42,7 @@ struct event {
     size_t target_count;
     struct event_target *targets;
 
-    char *data; /* owned JSON text; NULL: none, or sealed (it is then in the frame) */
+    char *data; /* owned JSON text; NULL: none, or dropped (it is in the frame) */
     size_t data_len;
 
     uint64_t position;     /* 0 until sealed; of a disconnect: that of the event it comes behind */
@@ -84,6 +84,12 @@ struct event *event_create_disconnect(struct str user_id, struct str session_id,
  */
 bool event_seal(struct event *ev, const struct generation *g, uint64_t position, uint64_t timestamp_ms,
                 struct error *e);
+
+/* Gives up the data of a sealed event, which its frame holds as well; before it is shared. */
+void event_drop_data(struct event *ev);
+
+/* What a sealed event is taken to weigh in a log, in bytes: itself, its targets and the notes of them. */
+size_t event_weight(const struct event *ev);
 
 struct event *event_ref(struct event *ev);
 /* Drops one reference; NULL is allowed. The last one frees the event. */

@@ -177,12 +177,6 @@ static struct event *event_at(const struct event_log *log, uint32_t number)
     return log->ring[number & (log->capacity - 1)];
 }
 
-/* What an event is taken to weigh: itself, its targets and the notes of them. */
-static size_t weight(const struct event *ev)
-{
-    return sizeof *ev + ev->frame_len + ev->target_count * (sizeof *ev->targets + sizeof(uint32_t) + 16);
-}
-
 struct event_log *event_log_create(const struct event_log_limits *limits, uint64_t position, struct counters *counters,
                                    event_log_on_event *on_event, void *context)
 {
@@ -218,7 +212,7 @@ static void drop_first(struct event_log *log)
     }
     log->first++;
     log->count--;
-    log->bytes -= weight(ev);
+    log->bytes -= event_weight(ev);
     log->floor = ev->position;
     counter_add(log->counters, COUNT_LOG_TRIMMED, 1);
     event_unref(ev);
@@ -344,7 +338,7 @@ void event_log_append(struct event_log *log, struct event *ev)
     uint32_t number = log->first + log->count;
     log->ring[number & (log->capacity - 1)] = event_ref(ev);
     log->count++;
-    log->bytes += weight(ev);
+    log->bytes += event_weight(ev);
     log->head = ev->position;
     counter_add(log->counters, COUNT_LOG_APPENDED, 1);
     if (is_wide(log, ev) ? !note_wide(log, ev, number) : !note_for_each(log, ev, number)) {

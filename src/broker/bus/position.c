@@ -30,6 +30,11 @@ static bool is_generation(struct str s)
     return true;
 }
 
+bool generation_valid(const struct generation *g)
+{
+    return is_generation(str_of(g->text));
+}
+
 enum position_read position_read(struct str text, const struct generation *g, uint64_t *number)
 {
     struct str generation;

@@ -7,6 +7,7 @@
 #ifndef PILLAR_BUS_POSITION_H
 #define PILLAR_BUS_POSITION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/str.h"
@@ -19,6 +20,9 @@ struct generation {
 
 /* Draws a generation that no other history has. */
 struct generation generation_new(void);
+
+/* True for what generation_new may draw. */
+bool generation_valid(const struct generation *g);
 
 /* Writes the wire form and a NUL; returns it as a str over `out`. */
 struct str position_text(char out[POSITION_TEXT_MAX], const struct generation *g, uint64_t number);

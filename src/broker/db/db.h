@@ -59,6 +59,8 @@ bool db_begin_write(struct db *db, struct error *e);
 /* From the next statement on, everything is read from one snapshot, until db_end_read. Costs nothing if none comes. */
 void db_begin_read(struct db *db);
 void db_end_read(struct db *db);
+/* True when a statement came since db_begin_read, so that the snapshot stands. */
+bool db_has_snapshot(const struct db *db);
 
 /* Durable when it returns true. When it fails, the transaction is rolled back. */
 bool db_commit(struct db *db, struct error *e);

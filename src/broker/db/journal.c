@@ -1,27 +1,53 @@
 #include "db/journal.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
+#include "base/logger.h"
 #include "db/write_lock.h"
+
+enum {
+    TRIM_MOST = 256, /* events dropped in a transaction, and two more for each that it adds */
+    PUBLISH_WAIT_S = 2
+};
 
 struct journal {
     struct bus *bus;
+    struct journal_limits limits;
     struct generation generation;
     struct write_lock lock;
+    /* Under the write lock: */
+    struct journal_extent stored; /* what the table holds */
+    struct journal_extent next;   /* what it will hold once the transaction under way is committed */
+    bool durable;                 /* there is a table */
+    bool in_doubt;
+    /* For who waits until a position is published: */
     _Atomic uint64_t published;
+    _Atomic unsigned waiting;
+    pthread_mutex_t moved_lock;
+    pthread_cond_t moved;
 };
 
-struct journal *journal_create(struct bus *bus)
+struct journal *journal_create(struct bus *bus, const struct journal_limits *limits)
 {
     struct journal *j = calloc(1, sizeof *j);
+    pthread_condattr_t attributes;
 
     if (j == NULL)
         return NULL;
     j->bus = bus;
+    j->limits = *limits;
     j->generation = generation_new();
     write_lock_init(&j->lock);
+    /* With these attributes pthread's init functions have nothing to fail at. */
+    pthread_mutex_init(&j->moved_lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&j->moved, &attributes);
+    pthread_condattr_destroy(&attributes);
     return j;
 }
 
@@ -29,8 +55,36 @@ void journal_free(struct journal *j)
 {
     if (j == NULL)
         return;
+    pthread_cond_destroy(&j->moved);
+    pthread_mutex_destroy(&j->moved_lock);
     write_lock_destroy(&j->lock);
     free(j);
+}
+
+bool journal_open(struct journal *j, struct db *db, bool anew, struct error *e)
+{
+    if (!db_begin_write(db, e))
+        return false;
+    if (!journal_table_open(db, anew, &j->generation, e) || !journal_table_measure(db, &j->stored, e)) {
+        db_rollback(db);
+        return false;
+    }
+    if (!db_commit(db, e))
+        return false;
+    j->durable = true;
+    j->next = j->stored;
+    atomic_store(&j->published, j->stored.head);
+    return true;
+}
+
+bool journal_recall(struct journal *j, struct db *db, const struct journal_reader *reader, struct error *e)
+{
+    uint64_t from = j->stored.floor;
+
+    if (j->stored.head - from > j->limits.max_events)
+        from = j->stored.head - j->limits.max_events;
+    reader->lost(reader->context, from);
+    return journal_table_read(db, &j->generation, from, reader, e);
 }
 
 const struct generation *journal_generation(const struct journal *j)
@@ -43,6 +97,48 @@ uint64_t journal_position(const struct journal *j)
     return atomic_load(&j->published);
 }
 
+/* --- the position of a snapshot --- */
+
+/* Whoever commits publishes next, and holds up nothing else meanwhile. */
+static bool wait_until_published(struct journal *j, uint64_t position)
+{
+    struct timespec until;
+    int result = 0;
+
+    if (journal_position(j) >= position)
+        return true;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += PUBLISH_WAIT_S;
+    pthread_mutex_lock(&j->moved_lock);
+    atomic_fetch_add(&j->waiting, 1);
+    while (journal_position(j) < position && result == 0)
+        result = pthread_cond_timedwait(&j->moved, &j->moved_lock, &until);
+    atomic_fetch_sub(&j->waiting, 1);
+    pthread_mutex_unlock(&j->moved_lock);
+    return journal_position(j) >= position;
+}
+
+bool journal_position_in_snapshot(struct journal *j, struct db *db, uint64_t *position, struct error *e)
+{
+    if (!journal_table_head(db, position, e))
+        return false;
+    return wait_until_published(j, *position) ||
+           error_set(e, "unavailable", "events up to %llu are committed, and were not published",
+                     (unsigned long long)*position);
+}
+
+static void move_to(struct journal *j, uint64_t position)
+{
+    atomic_store(&j->published, position);
+    if (atomic_load(&j->waiting) == 0) /* who begins to wait now sees the new position first */
+        return;
+    pthread_mutex_lock(&j->moved_lock);
+    pthread_cond_broadcast(&j->moved);
+    pthread_mutex_unlock(&j->moved_lock);
+}
+
+/* --- transactions --- */
+
 bool journal_lock(struct journal *j, uint64_t deadline_ns)
 {
     return write_lock_acquire(&j->lock, deadline_ns);
@@ -53,26 +149,84 @@ void journal_unlock(struct journal *j)
     write_lock_release(&j->lock);
 }
 
+static void publish_found(void *context, struct event *ev)
+{
+    struct journal *j = context;
+
+    bus_publish(j->bus, &ev, 1);
+    move_to(j, ev->position);
+}
+
+static void ignore_lost(void *context, uint64_t position)
+{
+    (void)context;
+    (void)position;
+}
+
+/* A commit that was said to have failed has happened all the same, if the table has what it wrote. */
+static bool resolve_doubt(struct journal *j, struct db *db, struct error *e)
+{
+    const struct journal_reader reader = {publish_found, ignore_lost, j};
+    uint64_t position = journal_position(j);
+
+    if (!journal_table_measure(db, &j->stored, e) || !journal_table_read(db, &j->generation, position, &reader, e))
+        return false;
+    if (journal_position(j) > position)
+        log_warn("db", "a commit that seemed to have failed was made: %llu events are published late",
+                 (unsigned long long)(journal_position(j) - position));
+    j->in_doubt = false;
+    return true;
+}
+
+static bool add(struct journal *j, struct db *db, struct event *ev, uint64_t position, uint64_t now_ms, struct error *e)
+{
+    if (!event_seal(ev, &j->generation, position, now_ms, e))
+        return false;
+    if (ev->kind != EVENT_SYNC)
+        return true;
+    if (db != NULL && !journal_table_add(db, ev, e))
+        return false;
+    event_drop_data(ev);
+    if (j->next.head == j->next.floor)
+        j->next.oldest_ms = now_ms;
+    j->next.head = position;
+    j->next.bytes += event_weight(ev);
+    return true;
+}
+
 bool journal_prepare(struct journal *j, struct db *db, struct event *const *events, size_t count, struct error *e)
 {
-    uint64_t position = atomic_load(&j->published);
     uint64_t now_ms = clock_wall_ms();
 
-    (void)db;
+    if (j->in_doubt && db != NULL && !resolve_doubt(j, db, e))
+        return false;
+    uint64_t position = journal_position(j);
+    j->next = j->stored;
     for (size_t i = 0; i < count; i++) {
         /* Who is to be disconnected is no part of the history: it takes no id. */
         position += events[i]->kind == EVENT_SYNC ? 1 : 0;
-        if (!event_seal(events[i], &j->generation, position, now_ms, e))
+        if (!add(j, db, events[i], position, now_ms, e))
             return false;
     }
-    return true;
+    return db == NULL || journal_table_trim(db, &j->limits, now_ms, TRIM_MOST + 2 * count, &j->next, e);
 }
 
 void journal_publish(struct journal *j, struct event *const *events, size_t count)
 {
+    j->stored = j->next;
     if (count == 0)
         return;
     bus_publish(j->bus, events, count);
     /* After the delivery: who reads this position finds every event up to it in the inboxes. */
-    atomic_store(&j->published, events[count - 1]->position);
+    move_to(j, events[count - 1]->position);
+}
+
+void journal_doubt(struct journal *j)
+{
+    j->in_doubt = true;
+}
+
+bool journal_is_over(const struct journal *j)
+{
+    return j->durable && journal_extent_is_over(&j->stored, &j->limits, clock_wall_ms());
 }

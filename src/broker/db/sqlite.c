@@ -530,6 +530,11 @@ void db_end_read(struct db *db)
     db->snapshot = false;
 }
 
+bool db_has_snapshot(const struct db *db)
+{
+    return db->snapshot;
+}
+
 bool db_commit(struct db *db, struct error *e)
 {
     if (run_own(db, "COMMIT", e)) {

@@ -28,6 +28,7 @@ struct harness {
     struct bus_outlet outlet;
     struct event_list published; /* on its way to the hub */
     struct event_list events;    /* all of them, for who asks */
+    uint64_t newest;             /* the position of the last one */
     struct list streams;
     uint64_t now_ms;
     enum crash crash;
@@ -98,15 +99,27 @@ void harness_advance(struct harness *h, uint64_t ms)
 
 /* --- events, in the order that a loop keeps: those that were published before a request completed go first --- */
 
+static void keep(struct event_list *list, struct event *ev)
+{
+    if (!event_list_add(list, event_ref(ev)))
+        abort(); /* a test that runs out of memory proves nothing */
+}
+
+static void keep_for_test(struct harness *h, struct event *ev)
+{
+    if (ev->kind != EVENT_SYNC || ev->position <= h->newest)
+        return;
+    keep(&h->events, ev);
+    h->newest = ev->position;
+}
+
 static void deliver(struct bus_outlet *outlet, struct event *const *events, size_t count)
 {
     struct harness *h = (struct harness *)(void *)((char *)outlet - offsetof(struct harness, outlet));
 
     for (size_t i = 0; i < count; i++) {
-        bool kept = event_list_add(&h->published, event_ref(events[i])) &&
-                    (events[i]->kind != EVENT_SYNC || event_list_add(&h->events, event_ref(events[i])));
-        if (!kept)
-            abort(); /* a test that runs out of memory proves nothing */
+        keep(&h->published, events[i]);
+        keep_for_test(h, events[i]);
     }
 }
 
@@ -394,8 +407,26 @@ bool harness_ask(struct harness *h, const struct harness_request *request, struc
 
 /* --- life and death --- */
 
+static void begin(void *context, uint64_t position)
+{
+    struct harness *h = context;
+
+    stream_hub_begin(h->hub, journal_generation(h->broker->journal), position);
+    if (strcmp(h->broker->options->values.database, "none") == 0)
+        h->newest = 0; /* this history is another one */
+}
+
+static void recall(void *context, struct event *ev)
+{
+    struct harness *h = context;
+
+    stream_hub_deliver(h->hub, &ev, 1);
+    keep_for_test(h, ev); /* one that was committed before a crash, and not published */
+}
+
 static bool start(struct harness *h, struct error *e)
 {
+    const struct journal_reader reader = {recall, begin, h};
     struct pillar_broker *b = broker_new(h->options, e);
     size_t applied;
 
@@ -417,12 +448,13 @@ static bool start(struct harness *h, struct error *e)
         h->db = db_open(h->database, e);
     if (!none && h->db == NULL)
         return false;
-    if (!broker_make_journal(b, e) || !program_make_pool(b->program, e) || !program_migrate(b->program, &applied, e))
-        return false;
     struct stream_config config = broker_stream_config(b);
-    h->hub = stream_hub_create(&config, journal_position(b->journal), h->now_ms, &h->counters);
+    h->hub = stream_hub_create(&config, h->now_ms, &h->counters);
     if (h->hub == NULL)
         return error_no_memory(e);
+    if (!broker_make_journal(b, e) || !broker_open_history(b, &reader, e) || !program_make_pool(b->program, e) ||
+        !program_migrate(b->program, &applied, e))
+        return false;
     h->outlet = (struct bus_outlet){.deliver = deliver};
     bus_attach(b->bus, &h->outlet);
     return true;

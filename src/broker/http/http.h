@@ -52,10 +52,16 @@ struct http_handler {
 
 /*
  * Binds the address. Failure: NULL with "listen" and a message that names the address and the reason, or
- * "out_of_memory". `position` is the journal's; `bus` outlives the server. config->host is used during the call only.
+ * "out_of_memory". `bus` outlives the server. config->host is used during the call only.
  */
-struct http_server *http_server_create(const struct http_config *config, struct bus *bus, uint64_t position,
+struct http_server *http_server_create(const struct http_config *config, struct bus *bus,
                                        const struct http_handler *handler, struct error *e);
+
+/* Before the start: the history begins behind `position`, in this generation. What was recalled before is forgotten. */
+void http_server_begin(struct http_server *server, const struct generation *g, uint64_t position);
+
+/* Before the start: takes the next event of the history, which was published by an earlier process. */
+void http_server_recall(struct http_server *server, struct event *ev);
 
 /* Starts the loops' threads. Failure: false with "thread". */
 bool http_server_start(struct http_server *server, struct error *e);

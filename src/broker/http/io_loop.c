@@ -228,7 +228,7 @@ static bool open_handles(struct io_loop *loop, struct error *e)
     loop->tick.data = loop;
     loop->more.data = loop;
     loop->listener.data = loop;
-    loop->hub = stream_hub_create(&loop->config->stream, loop->position, uv_now(&loop->uv), &loop->counters);
+    loop->hub = stream_hub_create(&loop->config->stream, uv_now(&loop->uv), &loop->counters);
     if (loop->config->max_requests_per_address > 0)
         loop->rates = rate_create(loop->config->max_requests_per_address, loop->config->rate_entries);
     if (loop->hub == NULL || (loop->config->max_requests_per_address > 0 && loop->rates == NULL))
@@ -237,13 +237,12 @@ static bool open_handles(struct io_loop *loop, struct error *e)
 }
 
 bool io_loop_init(struct io_loop *loop, struct http_server *server, const struct http_config *config,
-                  const struct http_handler *handler, uint64_t position, int listen_fd, struct error *e)
+                  const struct http_handler *handler, int listen_fd, struct error *e)
 {
     memset(loop, 0, offsetof(struct io_loop, read_buffer));
     loop->server = server;
     loop->config = config;
     loop->handler = handler;
-    loop->position = position;
     loop->request_seed = random_u64();
     list_init(&loop->connections);
     list_init(&loop->outstanding);

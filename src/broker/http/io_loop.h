@@ -46,7 +46,6 @@ struct io_loop {
     struct inbox_batch batch;
     struct stream_hub *hub;
     struct rate *rates; /* of requests by address; NULL: there is no limit */
-    uint64_t position;  /* where the hub's history begins */
 
     struct list connections;
     size_t connection_count;
@@ -66,7 +65,7 @@ struct io_loop {
 
 /* Makes the loop and its handles, and takes `listen_fd` over. Returns false with *e set; io_loop_destroy cleans up. */
 bool io_loop_init(struct io_loop *loop, struct http_server *server, const struct http_config *config,
-                  const struct http_handler *handler, uint64_t position, int listen_fd, struct error *e);
+                  const struct http_handler *handler, int listen_fd, struct error *e);
 
 /* Runs until it is asked to stop: the thread's function. */
 void io_loop_run(void *arg);

@@ -110,11 +110,11 @@ static bool resolve_and_bind(struct http_server *server, int *fds, struct error 
 
 /* --- life --- */
 
-static bool make_loops(struct http_server *server, uint64_t position, int *fds, struct error *e)
+static bool make_loops(struct http_server *server, int *fds, struct error *e)
 {
     for (unsigned i = 0; i < server->config.loops; i++) {
         server->made++;
-        if (io_loop_init(&server->loops[i], server, &server->config, &server->handler, position, fds[i], e)) {
+        if (io_loop_init(&server->loops[i], server, &server->config, &server->handler, fds[i], e)) {
             bus_attach(server->bus, &server->loops[i].inbox.outlet);
             continue;
         }
@@ -125,7 +125,7 @@ static bool make_loops(struct http_server *server, uint64_t position, int *fds, 
     return true;
 }
 
-struct http_server *http_server_create(const struct http_config *config, struct bus *bus, uint64_t position,
+struct http_server *http_server_create(const struct http_config *config, struct bus *bus,
                                        const struct http_handler *handler, struct error *e)
 {
     struct http_server *server = calloc(1, sizeof *server);
@@ -141,7 +141,7 @@ struct http_server *http_server_create(const struct http_config *config, struct 
     server->config = *config;
     server->handler = *handler;
     server->bus = bus;
-    if (!resolve_and_bind(server, fds, e) || !make_loops(server, position, fds, e))
+    if (!resolve_and_bind(server, fds, e) || !make_loops(server, fds, e))
         goto failed;
     server->config.host = NULL;
     free(fds);
@@ -150,6 +150,18 @@ failed:
     free(fds);
     http_server_free(server);
     return NULL;
+}
+
+void http_server_begin(struct http_server *server, const struct generation *g, uint64_t position)
+{
+    for (unsigned i = 0; i < server->config.loops; i++)
+        stream_hub_begin(server->loops[i].hub, g, position);
+}
+
+void http_server_recall(struct http_server *server, struct event *ev)
+{
+    for (unsigned i = 0; i < server->config.loops; i++)
+        stream_hub_deliver(server->loops[i].hub, &ev, 1);
 }
 
 bool http_server_start(struct http_server *server, struct error *e)

@@ -35,6 +35,7 @@ struct stream {
 
 struct stream_hub {
     struct stream_config config;
+    struct generation generation;
     struct event_log *log;
     struct counters *counters;
     struct list dirty;
@@ -62,8 +63,7 @@ static void mark_dirty(void *context, struct subscriber *subscriber)
         list_push(&hub->dirty, &s->in_dirty);
 }
 
-struct stream_hub *stream_hub_create(const struct stream_config *config, uint64_t position, uint64_t now_ms,
-                                     struct counters *counters)
+struct stream_hub *stream_hub_create(const struct stream_config *config, uint64_t now_ms, struct counters *counters)
 {
     struct stream_hub *hub = calloc(1, sizeof *hub);
 
@@ -76,12 +76,18 @@ struct stream_hub *stream_hub_create(const struct stream_config *config, uint64_
     list_init(&hub->dirty);
     for (int i = 0; i < WHEEL_SLOTS; i++)
         list_init(&hub->wheel[i]);
-    hub->log = event_log_create(&config->log, position, counters, mark_dirty, hub);
+    hub->log = event_log_create(&config->log, 0, counters, mark_dirty, hub);
     if (hub->log == NULL) {
         free(hub);
         return NULL;
     }
     return hub;
+}
+
+void stream_hub_begin(struct stream_hub *hub, const struct generation *g, uint64_t position)
+{
+    hub->generation = *g;
+    event_log_gap(hub->log, position);
 }
 
 void stream_hub_free(struct stream_hub *hub)
@@ -120,7 +126,7 @@ void stream_hub_append_refusal(struct stream_hub *hub, struct buf *out, struct s
 static void append_ready(struct stream_hub *hub, struct buf *out, uint64_t position, bool with_id)
 {
     char id[POSITION_TEXT_MAX];
-    struct str text = position_text(id, &hub->config.generation, position);
+    struct str text = position_text(id, &hub->generation, position);
     struct buf data = BUF_EMPTY;
 
     buf_printf(&data, "{\"position\":\"%s\",\"heartbeatMs\":%llu}", id, (unsigned long long)hub->config.heartbeat_ms);
@@ -133,7 +139,7 @@ static void append_ready(struct stream_hub *hub, struct buf *out, uint64_t posit
 static void append_resync(struct stream_hub *hub, struct buf *out, const char *reason)
 {
     char id[POSITION_TEXT_MAX];
-    struct str text = position_text(id, &hub->config.generation, event_log_head(hub->log));
+    struct str text = position_text(id, &hub->generation, event_log_head(hub->log));
     struct buf data = BUF_EMPTY;
 
     buf_printf(&data, "{\"reason\":\"%s\",\"position\":\"%s\"}", reason, id);
@@ -280,7 +286,7 @@ static const char *resume(struct stream_hub *hub, struct stream *s, struct str l
 {
     uint64_t position;
 
-    switch (position_read(last_event_id, &hub->config.generation, &position)) {
+    switch (position_read(last_event_id, &hub->generation, &position)) {
     case POSITION_MALFORMED:
         return "malformed";
     case POSITION_OTHER_GENERATION:

@@ -21,7 +21,6 @@ struct stream_hub;
 
 struct stream_config {
     struct event_log_limits log;
-    struct generation generation;
     uint64_t heartbeat_ms; /* a stream is never silent for longer */
     unsigned retry_min_ms; /* the reconnection time is drawn from this range */
     unsigned retry_max_ms;
@@ -30,9 +29,12 @@ struct stream_config {
     uint64_t expiry_notice_ms; /* how long before its user expires a stream says so */
 };
 
-/* A hub whose history begins behind `position`. NULL when memory is short. `counters` outlives it. */
-struct stream_hub *stream_hub_create(const struct stream_config *config, uint64_t position, uint64_t now_ms,
-                                     struct counters *counters);
+/* NULL when memory is short. `counters` outlives it. */
+struct stream_hub *stream_hub_create(const struct stream_config *config, uint64_t now_ms, struct counters *counters);
+
+/* While no stream is open: the history begins behind `position`, in this generation; what was there is forgotten. */
+void stream_hub_begin(struct stream_hub *hub, const struct generation *g, uint64_t position);
+
 /* Needs all streams closed. Accepts NULL. */
 void stream_hub_free(struct stream_hub *hub);
 

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 #include <uv.h>
 
 #include "base/clock.h"
@@ -13,6 +14,8 @@ enum lane_kind {
     LANE_FREE, /* routes with transaction = false, which may wait for something outside */
     LANES
 };
+
+enum { IDLE_S = 1 }; /* for so long the writer waits before it looks after the house */
 
 struct lane {
     struct exchange *first;
@@ -74,6 +77,30 @@ static struct exchange *take(struct pool *pool, struct lane *lane)
         pthread_cond_wait(&lane->filled, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
     return ex;
+}
+
+/* Waits for a while at most. False: nothing came; true: something did, or the pool is stopping. */
+static bool wait_awhile(struct pool *pool, struct lane *lane)
+{
+    struct timespec until;
+    int result = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += IDLE_S;
+    pthread_mutex_lock(&pool->lock);
+    while (lane->first == NULL && !pool->stopping && result == 0)
+        result = pthread_cond_timedwait(&lane->filled, &pool->lock, &until);
+    bool came = lane->first != NULL || pool->stopping;
+    pthread_mutex_unlock(&pool->lock);
+    return came;
+}
+
+static bool is_empty(struct pool *pool, const struct lane *lane)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool empty = lane->first == NULL && !pool->stopping;
+    pthread_mutex_unlock(&pool->lock);
+    return empty;
 }
 
 static struct exchange *take_waiting(struct pool *pool, struct lane *lane)
@@ -154,14 +181,25 @@ static void run_reader(void *arg)
     }
 }
 
+static struct exchange *take_or_keep_house(struct pool_thread *t)
+{
+    struct lane *lane = &t->pool->lanes[LANE_WRITER];
+
+    while (!wait_awhile(t->pool, lane))
+        while (is_empty(t->pool, lane) && worker_keep_house(t->worker)) {
+        }
+    return take(t->pool, lane);
+}
+
 /* Whatever waits shares a commit: its cost, a flush of the disk, is the same for one handler and for a hundred. */
 static void run_writer(void *arg)
 {
     struct pool_thread *t = arg;
     struct pool *pool = t->pool;
+    struct lane *lane = &pool->lanes[LANE_WRITER];
     struct exchange *ex;
 
-    while ((ex = take(pool, &pool->lanes[LANE_WRITER])) != NULL) {
+    while ((ex = take_or_keep_house(t)) != NULL) {
         uint64_t last_start = clock_monotonic_ns() + pool->config.batch_ms * 1000000u;
         size_t count = 0;
         worker_begin_batch(t->worker);
@@ -170,7 +208,7 @@ static void run_writer(void *arg)
             worker_run_writer(t->worker, ex);
             count++;
         } while (count < pool->config.batch_max && clock_monotonic_ns() < last_start &&
-                 (ex = take_waiting(pool, &pool->lanes[LANE_WRITER])) != NULL);
+                 (ex = take_waiting(pool, lane)) != NULL);
         worker_end_batch(t->worker);
     }
 }
@@ -189,6 +227,7 @@ struct pool *pool_create(const struct pool_config *config, const struct app *app
     unsigned free_workers = has_free_routes(app) && !config->immediate ? config->free : 0;
     unsigned count = 1 + config->readers + free_workers;
     struct pool *pool = calloc(1, sizeof *pool + count * sizeof *pool->threads);
+    pthread_condattr_t attributes;
 
     if (pool == NULL) {
         (void)error_no_memory(e);
@@ -196,10 +235,13 @@ struct pool *pool_create(const struct pool_config *config, const struct app *app
     }
     pool->config = *config;
     pool->app = app;
-    /* With default attributes these have nothing to fail at. */
+    /* With these attributes they have nothing to fail at. */
     pthread_mutex_init(&pool->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     for (int i = 0; i < LANES; i++)
-        pthread_cond_init(&pool->lanes[i].filled, NULL);
+        pthread_cond_init(&pool->lanes[i].filled, &attributes);
+    pthread_condattr_destroy(&attributes);
     for (unsigned i = 0; i < count; i++) {
         struct pool_thread *t = &pool->threads[i];
         t->pool = pool;

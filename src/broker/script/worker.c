@@ -11,6 +11,10 @@
 #include "script/silence.h"
 #include "script/state.h"
 
+enum { HOUSE_WAIT_NS = 1000000 };
+
+static const uint64_t HOUSE_AGAIN_NS = 60000000000u; /* when a database that failed is tried again */
+
 struct worker {
     const struct worker_config *config;
     const struct app *app;
@@ -24,6 +28,7 @@ struct worker {
     bool dead;       /* did not survive a commit (config->survives) */
     struct silence *silence;
     bool recycle; /* a handler passed the memory limit, or has spoiled the state: look whether it is still good */
+    uint64_t house_after_ns;
     struct counters counters;
 };
 
@@ -367,6 +372,7 @@ static bool commit(struct worker *w, struct error *e)
         return true;
     }
     counter_add(&w->counters, COUNT_COMMIT_FAILURES, 1);
+    journal_doubt(w->journal);
     if (w->db != NULL)
         db_rollback(w->db);
     return false;
@@ -374,9 +380,18 @@ static bool commit(struct worker *w, struct error *e)
 
 /* --- readers --- */
 
-static void add_position(struct worker *w, struct exchange *ex, uint64_t position)
+/* Where what the handler has read stands in the history. One that has read nothing stands where it began, at `before`. */
+static void add_position(struct worker *w, struct exchange *ex, uint64_t before)
 {
     char text[POSITION_TEXT_MAX];
+    uint64_t position = before;
+    struct error e;
+
+    script_state_arm(w->state, 0);
+    if (w->db != NULL && db_has_snapshot(w->db) && !journal_position_in_snapshot(w->journal, w->db, &position, &e)) {
+        log_error("db", "%.*s: the position of a snapshot cannot be read: %s", STR_ARG(ex->request.id), e.message);
+        position = before; /* a client hears of some changes that it has seen, and of all that it has not */
+    }
     struct str value = position_text(text, journal_generation(w->journal), position);
 
     (void)response_add_header(ex, STR("Sync-Position"), value, NULL);
@@ -386,7 +401,7 @@ void worker_run_reader(struct worker *w, struct exchange *ex)
 {
     bool reads = ex->kind == EXCHANGE_STREAM || w->app->routes[ex->route].mode == ROUTE_READ;
     struct job job = make_job(w, ex, reads ? JOB_READS : JOB_FREE);
-    /* Before the snapshot: what the snapshot does not show yet comes later than this position. */
+    /* Before the snapshot: what the snapshot does not show comes later than this position. */
     uint64_t position = journal_position(w->journal);
 
     if (!exchange_start(ex, clock_monotonic_ns())) {
@@ -399,11 +414,11 @@ void worker_run_reader(struct worker *w, struct exchange *ex)
     worker_rollback(&job);
     if (w->dead)
         return;
+    if (reads && ex->kind == EXCHANGE_ROUTE)
+        add_position(w, ex, position);
     if (w->db != NULL)
         db_end_read(w->db);
     silence_look_at_changes(w->silence, &job, job.told + w->events.count - job.first_event, w->db);
-    if (reads && ex->kind == EXCHANGE_ROUTE)
-        add_position(w, ex, position);
     (void)exchange_settle(ex);
     ex->complete(ex);
     if (w->recycle)
@@ -623,4 +638,23 @@ void worker_end_batch(struct worker *w)
     }
     if (w->recycle)
         recycle_state(w);
+}
+
+bool worker_keep_house(struct worker *w)
+{
+    uint64_t now = clock_monotonic_ns();
+
+    if (w->db == NULL || now < w->house_after_ns || !journal_lock(w->journal, now + HOUSE_WAIT_NS))
+        return false;
+    bool over = journal_is_over(w->journal);
+    journal_unlock(w->journal);
+    if (!over)
+        return false;
+    worker_begin_batch(w);
+    bool ok = commit_batch(w);
+    journal_unlock(w->journal);
+    w->batch_open = false;
+    if (!ok)
+        w->house_after_ns = now + HOUSE_AGAIN_NS;
+    return ok;
 }

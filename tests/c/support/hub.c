@@ -7,7 +7,6 @@
 
 const struct stream_config test_hub_config = {
     .log = {.max_events = 1 << 20, .max_bytes = 1 << 30, .max_age_ms = 1ull << 40, .wide_targets = 2},
-    .generation = {"0123456789ab"},
     .heartbeat_ms = 30000,
     .retry_min_ms = 1000,
     .retry_max_ms = 5000,
@@ -16,8 +15,9 @@ const struct stream_config test_hub_config = {
 void test_hub_open(struct test_hub *t, const struct stream_config *config, uint64_t position)
 {
     *t = (struct test_hub){.hub = NULL};
-    t->hub = stream_hub_create(config, position, 0, &t->counters);
+    t->hub = stream_hub_create(config, 0, &t->counters);
     assert_non_null(t->hub);
+    stream_hub_begin(t->hub, &test_generation, position);
 }
 
 void test_hub_close(struct test_hub *t)

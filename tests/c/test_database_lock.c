@@ -1,0 +1,125 @@
+/* The lock that keeps a second broker off a database. */
+#include "db/database_lock.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "support/check.h"
+#include "support/folder.h"
+
+static char url[600];
+
+static const char *url_of(struct folder *f, const char *name)
+{
+    snprintf(url, sizeof url, "sqlite:%s", folder_path(f, name));
+    return url;
+}
+
+static int take(struct folder *f, const char *name)
+{
+    struct error e;
+    int lock = database_lock_take(url_of(f, name), 0, &e);
+
+    assert_that(lock >= 0, "%s", e.message);
+    return lock;
+}
+
+TEST(one_has_it_at_a_time)
+{
+    struct folder *f = *state;
+    struct error e;
+    char pid[32];
+    int lock = take(f, "app.db");
+
+    snprintf(pid, sizeof pid, "(process %ld)", (long)getpid());
+    assert_int_equal(database_lock_take(url_of(f, "app.db"), 0, &e), -1);
+    assert_error(&e, "busy", "");
+    assert_that(strstr(e.message, pid) != NULL, "\"%s\" does not name %s", e.message, pid);
+    int other = take(f, "other.db");
+    database_lock_release(other);
+    database_lock_release(lock);
+    database_lock_release(take(f, "app.db"));
+    database_lock_release(-1);
+}
+
+TEST(waiting_ends_in_time)
+{
+    struct folder *f = *state;
+    struct error e;
+    int lock = take(f, "app.db");
+    uint64_t before = clock_monotonic_ns();
+
+    assert_int_equal(database_lock_take(url_of(f, "app.db"), 60, &e), -1);
+    assert_true(clock_monotonic_ns() - before >= 60 * 1000000u);
+    database_lock_release(lock);
+}
+
+/* However the process ends. */
+TEST(it_ends_with_its_process)
+{
+    struct folder *f = *state;
+    struct error e;
+    int ready[2];
+    char byte;
+
+    (void)url_of(f, "app.db");
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        bool taken = database_lock_take(url, 0, &e) >= 0 && write(ready[1], "x", 1) == 1;
+        while (taken)
+            pause();
+        _exit(1);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_int_equal(database_lock_take(url, 0, &e), -1);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    int lock = database_lock_take(url, 60000, &e);
+    assert_that(lock >= 0, "%s", e.message);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    database_lock_release(lock);
+    close(ready[0]);
+    close(ready[1]);
+}
+
+TEST(a_link_to_the_file_has_the_same_lock)
+{
+    struct folder *f = *state;
+    char target[600];
+    struct error e;
+
+    folder_write(f, "app.db", "%s", "");
+    snprintf(target, sizeof target, "%s", folder_path(f, "app.db"));
+    assert_int_equal(symlink(target, folder_path(f, "link.db")), 0);
+    int lock = take(f, "link.db");
+    assert_int_equal(database_lock_take(url_of(f, "app.db"), 0, &e), -1);
+    database_lock_release(lock);
+}
+
+TEST(what_has_no_file_or_no_folder_is_refused)
+{
+    struct folder *f = *state;
+    struct error e;
+
+    assert_int_equal(database_lock_take("memory:x", 0, &e), -1);
+    assert_error(&e, "invalid_field", "database");
+    assert_int_equal(database_lock_take(url_of(f, "no/such.db"), 0, &e), -1);
+    assert_error(&e, "unavailable", "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_FOLDER(one_has_it_at_a_time),
+        WITH_FOLDER(waiting_ends_in_time),
+        WITH_FOLDER(it_ends_with_its_process),
+        WITH_FOLDER(a_link_to_the_file_has_the_same_lock),
+        WITH_FOLDER(what_has_no_file_or_no_folder_is_refused),
+    };
+
+    return RUN_TESTS(tests);
+}

@@ -84,6 +84,41 @@ TEST(is_unchanged_when_it_cannot_grow)
     map_free(&m);
 }
 
+TEST(gives_memory_back_when_little_of_it_is_used)
+{
+    static struct item items[10000];
+    struct map m = MAP_EMPTY;
+
+    for (int i = 0; i < 10000; i++) {
+        items[i] = (struct item){(uint64_t)i * 0x9e3779b97f4a7c15u, i, true};
+        assert_true(map_insert(&m, items[i].hash, &items[i]));
+    }
+    for (int i = 0; i < 10000; i++) {
+        map_remove(&m, items[i].hash, &items[i]);
+        assert_true(m.capacity <= MAP_LEAST || m.capacity <= m.count * MAP_SPARSE);
+    }
+    assert_int_equal(m.capacity, MAP_LEAST);
+    map_free(&m);
+}
+
+TEST(is_unchanged_when_it_cannot_shrink)
+{
+    static struct item items[100];
+    struct map m = MAP_EMPTY;
+
+    for (int i = 0; i < 100; i++) {
+        items[i] = (struct item){(uint64_t)i * 0x9e3779b97f4a7c15u, i, true};
+        assert_true(map_insert(&m, items[i].hash, &items[i]));
+    }
+    alloc_permit(0);
+    for (int i = 0; i < 95; i++)
+        map_remove(&m, items[i].hash, &items[i]);
+    assert_true(alloc_permit_all());
+    for (int i = 0; i < 100; i++)
+        assert_ptr_equal(find(&m, &items[i]), i < 95 ? NULL : (void *)&items[i]);
+    map_free(&m);
+}
+
 enum { ITEMS = 300 };
 
 static void compare(const struct map *m, struct item *items)
@@ -148,6 +183,8 @@ int main(void)
         cmocka_unit_test(tells_equal_hashes_apart_by_key),
         cmocka_unit_test(removes_this_very_value_only),
         cmocka_unit_test(is_unchanged_when_it_cannot_grow),
+        cmocka_unit_test(gives_memory_back_when_little_of_it_is_used),
+        cmocka_unit_test(is_unchanged_when_it_cannot_shrink),
         cmocka_unit_test(agrees_with_a_naive_model),
     };
 

@@ -26,24 +26,23 @@ static void place(struct map *m, uint64_t hash, void *value)
     m->slots[i] = (struct map_slot){hash, value};
 }
 
-static bool grow(struct map *m)
+static bool resize(struct map *m, size_t capacity)
 {
-    struct map bigger = {NULL, m->capacity == 0 ? 16 : m->capacity * 2, m->count};
+    struct map next = {calloc(capacity, sizeof *next.slots), capacity, m->count};
 
-    bigger.slots = calloc(bigger.capacity, sizeof *bigger.slots);
-    if (bigger.slots == NULL)
+    if (next.slots == NULL)
         return false;
     for (size_t i = 0; i < m->capacity; i++)
         if (m->slots[i].value != NULL)
-            place(&bigger, m->slots[i].hash, m->slots[i].value);
+            place(&next, m->slots[i].hash, m->slots[i].value);
     free(m->slots);
-    *m = bigger;
+    *m = next;
     return true;
 }
 
 bool map_insert(struct map *m, uint64_t hash, void *value)
 {
-    if ((m->count + 1) * 4 > m->capacity * 3 && !grow(m))
+    if ((m->count + 1) * 4 > m->capacity * 3 && !resize(m, m->capacity == 0 ? MAP_LEAST : m->capacity * 2))
         return false;
     place(m, hash, value);
     m->count++;
@@ -71,6 +70,8 @@ void map_remove(struct map *m, uint64_t hash, const void *value)
     }
     m->slots[i] = (struct map_slot){0, NULL};
     m->count--;
+    if (m->capacity > MAP_LEAST && m->count * MAP_SPARSE < m->capacity)
+        (void)resize(m, m->capacity / 2); /* short of memory, it stays as large as it is */
 }
 
 void map_free(struct map *m)

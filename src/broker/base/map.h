@@ -1,7 +1,8 @@
 /*
  * map.h - a hash map of pointers: open addressing, linear probing, 16 bytes a slot.
  *
- * The map stores the values' pointers and hashes, not their keys: the values carry those. It never owns a value.
+ * The map stores the values' pointers and hashes, not their keys: the values carry those. It never owns a value. It grows
+ * when it is three quarters full, and gives memory back when less than a quarter is used.
  */
 #ifndef PILLAR_BASE_MAP_H
 #define PILLAR_BASE_MAP_H
@@ -9,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+enum { MAP_LEAST = 16, MAP_SPARSE = 4 };
 
 struct map_slot {
     uint64_t hash;

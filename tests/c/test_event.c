@@ -194,6 +194,31 @@ TEST(targets_are_a_set)
     event_unref(ev);
 }
 
+/* A list that names somebody again and again takes no more memory than one that does not. */
+TEST(a_target_that_is_named_again_takes_no_memory)
+{
+    size_t none = alloc_held();
+    struct event *once = make_event_for("ada grace", 1);
+    size_t one = alloc_held() - none;
+    struct event *often = make_event_for("ada grace ada ada ada grace grace ada ada ada ada ada grace ada", 1);
+
+    assert_int_equal(often->size, once->size);
+    assert_int_equal(alloc_held() - none, 2 * one);
+    event_unref(once);
+    event_unref(often);
+    assert_int_equal(alloc_held(), none);
+}
+
+/* A log keeps many of them for long. */
+TEST(an_event_takes_no_more_memory_than_it_needs)
+{
+    size_t none = alloc_held();
+    struct event *ev = make_event_for("ada grace", 1);
+
+    assert_in_range(alloc_held() - none, ev->size + ev->frame_len, ev->size + ev->frame_len + 48);
+    event_unref(ev);
+}
+
 TEST(an_event_for_everyone_concerns_everyone)
 {
     struct event *ev = make_event_for("*", 1);
@@ -407,6 +432,8 @@ int main(void)
         cmocka_unit_test(an_event_for_everyone_names_nobody),
         cmocka_unit_test(a_draft_holds_copies),
         cmocka_unit_test(targets_are_a_set),
+        cmocka_unit_test(a_target_that_is_named_again_takes_no_memory),
+        cmocka_unit_test(an_event_takes_no_more_memory_than_it_needs),
         cmocka_unit_test(an_event_for_everyone_concerns_everyone),
         cmocka_unit_test(an_event_for_many_concerns_exactly_them),
         cmocka_unit_test(an_echo_is_of_this_user_and_this_session),

@@ -89,57 +89,85 @@ static int by_hash_and_id(const void *left, const void *right)
     return memcmp(a->user_id.ptr, b->user_id.ptr, a->user_id.len);
 }
 
-static void set_targets(struct event *ev, const struct event_fields *f, char **at)
+/* Writes the targets to `out`, sorted, each once, their ids still the caller's. Returns how many there are. */
+static size_t fold_targets(const struct event_fields *f, struct event_target *out)
 {
+    size_t count = 0;
+
     for (size_t i = 0; i < f->target_count; i++)
-        ev->targets[i] = (struct event_target){hash_str(f->targets[i]), store(at, f->targets[i])};
+        out[i] = (struct event_target){hash_str(f->targets[i]), f->targets[i]};
     if (f->target_count > 1)
-        qsort(ev->targets, f->target_count, sizeof *ev->targets, by_hash_and_id);
+        qsort(out, f->target_count, sizeof *out, by_hash_and_id);
     for (size_t i = 0; i < f->target_count; i++)
-        if (ev->target_count == 0 || by_hash_and_id(&ev->targets[ev->target_count - 1], &ev->targets[i]) != 0)
-            ev->targets[ev->target_count++] = ev->targets[i];
+        if (count == 0 || by_hash_and_id(&out[count - 1], &out[i]) != 0)
+            out[count++] = out[i];
+    return count;
 }
 
-struct event *event_create(const struct event_fields *fields, struct error *e)
+static struct event *allocate(const struct event_fields *f, const struct event_target *targets, size_t count)
 {
-    struct event_fields copy = *fields;
-    const struct event_fields *f = &copy;
+    size_t size = sizeof(struct event) + count * sizeof *targets + f->entity.len + f->action.len + f->entity_id.len +
+                  f->project_id.len + f->user_id.len + f->session_id.len;
 
-    if (copy.everyone)
-        copy.target_count = 0;
-    if (!check_fields(f, e))
+    for (size_t i = 0; i < count; i++)
+        size += targets[i].user_id.len;
+    struct event *ev = calloc(1, size);
+    if (ev == NULL)
         return NULL;
-    size_t bytes =
-        f->entity.len + f->action.len + f->entity_id.len + f->project_id.len + f->user_id.len + f->session_id.len;
-    for (size_t i = 0; i < f->target_count; i++)
-        bytes += f->targets[i].len;
-    size_t table = f->target_count * sizeof(struct event_target);
-    struct event *ev = calloc(1, sizeof *ev + table + bytes);
-    if (ev == NULL) {
-        error_no_memory(e);
-        return NULL;
-    }
-    if (f->data.len > 0) {
-        ev->data = malloc(f->data.len);
-        if (ev->data == NULL) {
-            free(ev);
-            error_no_memory(e);
-            return NULL;
-        }
-        memcpy(ev->data, f->data.ptr, f->data.len);
-        ev->data_len = f->data.len;
-    }
-    char *at = (char *)(ev + 1) + table;
-    atomic_init(&ev->references, 1);
-    ev->everyone = f->everyone;
+    ev->size = size;
     ev->targets = (struct event_target *)(void *)(ev + 1);
+    ev->target_count = count;
+    char *at = (char *)(ev->targets + count);
+    for (size_t i = 0; i < count; i++)
+        ev->targets[i] = (struct event_target){targets[i].hash, store(&at, targets[i].user_id)};
     ev->entity = store(&at, f->entity);
     ev->action = store(&at, f->action);
     ev->entity_id = store(&at, f->entity_id);
     ev->project_id = store(&at, f->project_id);
     ev->user_id = store(&at, f->user_id);
     ev->session_id = store(&at, f->session_id);
-    set_targets(ev, f, &at);
+    return ev;
+}
+
+static bool copy_data(struct event *ev, struct str data)
+{
+    if (data.len == 0)
+        return true;
+    ev->data = malloc(data.len);
+    if (ev->data == NULL)
+        return false;
+    memcpy(ev->data, data.ptr, data.len);
+    ev->data_len = data.len;
+    return true;
+}
+
+struct event *event_create(const struct event_fields *fields, struct error *e)
+{
+    struct event_fields f = *fields;
+    struct event_target *targets = NULL;
+    size_t count = 0;
+
+    if (f.everyone)
+        f.target_count = 0;
+    if (!check_fields(&f, e))
+        return NULL;
+    if (f.target_count > 0) {
+        targets = malloc(f.target_count * sizeof *targets);
+        if (targets == NULL) {
+            (void)error_no_memory(e);
+            return NULL;
+        }
+        count = fold_targets(&f, targets);
+    }
+    struct event *ev = allocate(&f, targets, count);
+    free(targets);
+    if (ev == NULL || !copy_data(ev, f.data)) {
+        free(ev);
+        (void)error_no_memory(e);
+        return NULL;
+    }
+    atomic_init(&ev->references, 1);
+    ev->everyone = f.everyone;
     return ev;
 }
 
@@ -151,12 +179,14 @@ struct event *event_create_disconnect(struct str user_id, struct str session_id,
     }
     if (!check_optional_id("userId", user_id, e) || !check_optional_id("sessionId", session_id, e))
         return NULL;
-    struct event *ev = calloc(1, sizeof *ev + user_id.len + session_id.len);
+    size_t size = sizeof(struct event) + user_id.len + session_id.len;
+    struct event *ev = calloc(1, size);
     if (ev == NULL) {
         error_no_memory(e);
         return NULL;
     }
     char *at = (char *)(ev + 1);
+    ev->size = size;
     atomic_init(&ev->references, 1);
     ev->kind = EVENT_DISCONNECT;
     ev->user_id = store(&at, user_id);
@@ -205,12 +235,15 @@ static bool build_frame(struct event *ev, const struct generation *g, uint64_t p
                                                                     .data = buf_str(&payload)},
                                                 e);
     buf_free(&payload);
-    if (!ok) {
-        buf_free(&frame);
-        return false;
+    /* A log keeps it for long: in as much memory as it needs, which a growing buffer takes up to twice. */
+    char *exact = ok ? malloc(frame.len) : NULL;
+    if (exact != NULL) {
+        memcpy(exact, frame.data, frame.len);
+        ev->frame = exact;
+        ev->frame_len = frame.len;
     }
-    ev->frame = buf_take(&frame, &ev->frame_len);
-    return true;
+    buf_free(&frame);
+    return exact != NULL || (ok && error_no_memory(e));
 }
 
 bool event_seal(struct event *ev, const struct generation *g, uint64_t position, uint64_t timestamp_ms, struct error *e)

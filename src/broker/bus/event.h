@@ -31,6 +31,7 @@ enum event_kind {
 
 struct event {
     _Atomic uint32_t references;
+    size_t size; /* of this and what lies behind it: the targets, and the text of all strs */
     enum event_kind kind;
     bool everyone; /* meant for every user; targets is then empty */
     struct str entity;

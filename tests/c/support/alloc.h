@@ -1,5 +1,5 @@
 /*
- * alloc.h - malloc, calloc, realloc and strdup, counted, and failing when a test says so.
+ * alloc.h - malloc, calloc, realloc, strdup and free, counted, and failing when a test says so.
  *
  * The linker puts these in place of the C library's, for the core and the test; libraries keep their own.
  * Counts and limits are the calling thread's.
@@ -21,5 +21,9 @@ bool alloc_permit_all(void);
 
 /* Allocations by this thread so far, failed ones included. */
 size_t alloc_count(void);
+
+/* The bytes that this thread has allocated and not freed, with what malloc adds to each. What it frees for another, or for
+ * a library, is taken off: so look at differences. */
+size_t alloc_held(void);
 
 #endif

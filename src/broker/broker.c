@@ -112,8 +112,7 @@ struct stream_config broker_stream_config(const struct pillar_broker *b)
 
     return (struct stream_config){.log = {.max_events = (size_t)s->history_events,
                                           .max_bytes = (size_t)s->history_bytes,
-                                          .max_age_ms = s->history_age,
-                                          .wide_targets = (size_t)s->wide_targets},
+                                          .max_age_ms = s->history_age},
                                   .heartbeat_ms = s->heartbeat,
                                   .max_per_user = (size_t)s->max_streams_per_user,
                                   .max_per_address = (size_t)s->max_streams_per_address,

@@ -305,12 +305,6 @@ static const struct setting settings_table[] = {
      AT(inbox_events),
      1,
      100000000},
-    {{"wide-targets", "PILLAR_WIDE_TARGETS", "N", "256",
-      "Events for more users than this are kept once, not once a user.", 0},
-     KIND_COUNT,
-     AT(wide_targets),
-     0,
-     10000000},
 
     {{"drain-timeout", "PILLAR_DRAIN_TIMEOUT", "TIME", "10s", "Time for requests in hand to end at SIGTERM.", 0},
      KIND_TIME,

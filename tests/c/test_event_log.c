@@ -43,7 +43,7 @@ TEST(what_came_before_the_subscription_is_not_seen)
     test_log_close(&t);
 }
 
-TEST(narrow_and_wide_events_come_in_one_order)
+TEST(events_for_a_user_and_for_everyone_come_in_one_order)
 {
     struct test_log t;
     struct subscriber ada;
@@ -134,6 +134,34 @@ TEST(what_is_not_taken_is_seen_again)
     assert_int_equal(test_log_take(&t, &ada), 1);
     assert_sees(&t, &ada, 2, 3, 4);
     event_log_unsubscribe(t.log, &ada);
+    test_log_close(&t);
+}
+
+/* However much happened to others, and to how many of them at once. */
+TEST(a_walk_meets_what_concerns_the_walker_and_nothing_else)
+{
+    static const char *const others[] = {"grace", "grace linus ken barbara edsger tony john dennis brian niklaus"};
+    struct test_log t;
+    struct subscriber ada, grace;
+
+    test_log_open(&t, &roomy_limits, 0);
+    for (uint64_t i = 1; i <= 1000; i++)
+        test_log_append(&t, i % 100 == 0 ? "*" : i % 100 == 50 ? "grace ada" : others[i % 2], i);
+    test_log_subscribe(&t, &ada, "ada");
+    assert_true(event_log_seek(t.log, &ada, 0));
+    assert_sees(&t, &ada, 50, 100, 150, 200, 250, 300, 350, 400, 450, 500, 550, 600, 650, 700, 750, 800, 850, 900, 950,
+                1000);
+    assert_int_equal(counter_get(&t.counters, COUNT_LOG_STEPS), 20);
+    for (uint64_t i = 1001; i <= 1100; i++)
+        test_log_append(&t, i == 1042 ? "ada" : others[i % 2], i);
+    assert_sees(&t, &ada, 1042);
+    assert_int_equal(counter_get(&t.counters, COUNT_LOG_STEPS), 21);
+    test_log_subscribe(&t, &grace, "grace");
+    assert_true(event_log_seek(t.log, &grace, 1098));
+    assert_sees(&t, &grace, 1099, 1100);
+    assert_int_equal(counter_get(&t.counters, COUNT_LOG_STEPS), 23);
+    event_log_unsubscribe(t.log, &ada);
+    event_log_unsubscribe(t.log, &grace);
     test_log_close(&t);
 }
 
@@ -308,10 +336,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_user_sees_the_own_events_in_order),
         cmocka_unit_test(what_came_before_the_subscription_is_not_seen),
-        cmocka_unit_test(narrow_and_wide_events_come_in_one_order),
+        cmocka_unit_test(events_for_a_user_and_for_everyone_come_in_one_order),
         cmocka_unit_test(many_users_each_see_their_share),
         cmocka_unit_test(subscribers_of_one_user_walk_independently),
         cmocka_unit_test(what_is_not_taken_is_seen_again),
+        cmocka_unit_test(a_walk_meets_what_concerns_the_walker_and_nothing_else),
         cmocka_unit_test(a_level_subscriber_is_woken_once),
         cmocka_unit_test(all_streams_of_all_targets_are_woken),
         cmocka_unit_test(one_who_left_is_not_woken),

@@ -340,7 +340,7 @@ static bool deliver_short_of_memory(size_t failing)
 {
     struct test_hub t;
     struct test_client level, slow;
-    struct event *ev = make_event_for("ada grace", 2);
+    struct event *ev = make_event_for("ada grace and others whom the log does not know", 2);
 
     test_hub_open(&t, &test_hub_config, 0);
     test_client_open(&t, &level, "ada", NULL, NULL);

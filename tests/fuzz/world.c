@@ -254,7 +254,7 @@ void world_begin(struct world *w)
                   .body_bytes = WORLD_BODY_BYTES},
         .max_body_memory = WORLD_BODY_MEMORY,
         .max_inbox_events = 8,
-        .stream = {.log = {.max_events = 4, .max_bytes = 4096, .max_age_ms = 1000, .wide_targets = 1},
+        .stream = {.log = {.max_events = 4, .max_bytes = 4096, .max_age_ms = 1000},
                    .heartbeat_ms = 1000,
                    .retry_min_ms = 1000,
                    .retry_max_ms = 1000},

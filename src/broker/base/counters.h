@@ -40,6 +40,7 @@
     X(COUNT_COMMENTS, "comments", "Comment lines sent to keep streams awake.")                                         \
     X(COUNT_LOG_APPENDED, "log_appended", "Events put into the logs of the loops.")                                    \
     X(COUNT_LOG_TRIMMED, "log_trimmed", "Events dropped from the logs of the loops.")                                  \
+    X(COUNT_LOG_STEPS, "log_steps", "Events that streams met on their way through the logs.")                          \
     X(COUNT_INBOX_OVERFLOWS, "inbox_overflows", "Times that a loop's inbox was full of events.")                       \
     X(COUNT_EVENTS, "events", "Events committed.")                                                                     \
     X(COUNT_HANDLERS, "handlers", "Script handlers run.")                                                              \

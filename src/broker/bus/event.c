@@ -261,11 +261,6 @@ void event_drop_data(struct event *ev)
     ev->data = NULL;
 }
 
-size_t event_weight(const struct event *ev)
-{
-    return sizeof *ev + ev->frame_len + ev->target_count * (sizeof *ev->targets + sizeof(uint32_t) + 16);
-}
-
 struct event *event_ref(struct event *ev)
 {
     atomic_fetch_add_explicit(&ev->references, 1, memory_order_relaxed);

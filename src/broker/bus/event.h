@@ -89,9 +89,6 @@ bool event_seal(struct event *ev, const struct generation *g, uint64_t position,
 /* Gives up the data of a sealed event, which its frame holds as well; before it is shared. */
 void event_drop_data(struct event *ev);
 
-/* What a sealed event is taken to weigh in a log, in bytes: itself, its targets and the notes of them. */
-size_t event_weight(const struct event *ev);
-
 struct event *event_ref(struct event *ev);
 /* Drops one reference; NULL is allowed. The last one frees the event. */
 void event_unref(struct event *ev);

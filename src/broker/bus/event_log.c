@@ -6,24 +6,48 @@
 #include "base/hash.h"
 #include "base/map.h"
 
+enum {
+    NUMBERS_FEW = 2,
+    NUMBERS_SPARSE = 4, /* it gives memory back when it has room for more than so many times what is in it */
+    RING_LEAST = 64,
+    RING_SPARSE = 4,
+};
+
 /*
  * A queue of event numbers that grows at its end and is dropped from its front. Entries are addressed by a
  * count since the queue's birth, modulo 2^32, which is what cursors hold: an address below `base` is one that
  * was dropped.
  */
 struct numbers {
-    uint32_t *at; /* owned; capacity is a power of two, or 0 */
-    uint32_t capacity;
-    uint32_t base; /* the address of the first entry */
+    union {
+        uint32_t few[NUMBERS_FEW]; /* while the capacity is no more */
+        uint32_t *many;            /* owned */
+    };
+    uint32_t capacity; /* a power of two */
+    uint32_t base;     /* the address of the first entry */
     uint32_t count;
 };
 
+/* The streams of a user who has some. */
+struct audience {
+    struct list subscribers;
+    struct list connected; /* of the log's */
+};
+
+/* Small, since most users of a log are just named by an event: event_weight counts one for each target. */
 struct log_user {
     uint64_t hash;
-    struct list subscribers;
-    struct list connected; /* of the log's, while there are subscribers */
-    struct numbers own;    /* the events meant for this user, wide ones excepted */
-    struct str id;         /* behind the struct */
+    struct audience *audience; /* owned; NULL without subscribers */
+    struct numbers own;        /* the events that name this user */
+    uint32_t id_len;
+    char id[];
+};
+
+/* What malloc adds at most for itself; and what the map and the ring take for an entry when they are emptiest. */
+enum {
+    MALLOC_BYTES = 24,
+    MAP_BYTES = MAP_SPARSE * sizeof(struct map_slot),
+    RING_BYTES = RING_SPARSE * sizeof(struct event *)
 };
 
 /* Events are numbered by the log, modulo 2^32; positions may have holes, numbers have none. */
@@ -33,7 +57,7 @@ struct event_log {
     event_log_on_event *on_event;
     void *context;
     struct map users;      /* of struct log_user, owned */
-    struct list connected; /* those with subscribers: an event for everyone costs nothing for the others */
+    struct list connected; /* audiences: an event for everyone costs nothing for users without one */
     struct event **ring;
     uint32_t capacity; /* a power of two */
     uint32_t first;    /* the number of the oldest event kept */
@@ -41,7 +65,7 @@ struct event_log {
     size_t bytes;
     uint64_t head;
     uint64_t floor;
-    struct numbers wide;
+    struct numbers everyone; /* the events for everyone, which concern whoever has missed them */
 };
 
 /* Whether address or number a comes before b, in a window far smaller than 2^31. */
@@ -50,32 +74,54 @@ static bool before(uint32_t a, uint32_t b)
     return (int32_t)(a - b) < 0;
 }
 
+static void numbers_init(struct numbers *q)
+{
+    *q = (struct numbers){.capacity = NUMBERS_FEW};
+}
+
+static void numbers_free(struct numbers *q)
+{
+    if (q->capacity > NUMBERS_FEW)
+        free(q->many);
+}
+
+static uint32_t numbers_get(const struct numbers *q, uint32_t address)
+{
+    const uint32_t *at = q->capacity > NUMBERS_FEW ? q->many : q->few;
+
+    return at[address & (q->capacity - 1)];
+}
+
+static void numbers_put(struct numbers *q, uint32_t address, uint32_t number)
+{
+    uint32_t *at = q->capacity > NUMBERS_FEW ? q->many : q->few;
+
+    at[address & (q->capacity - 1)] = number;
+}
+
 static bool numbers_resize(struct numbers *q, uint32_t capacity)
 {
-    uint32_t *at = malloc(capacity * sizeof *at);
+    struct numbers next = {.capacity = capacity, .base = q->base, .count = q->count};
 
-    if (at == NULL)
-        return false;
-    for (uint32_t i = 0; i < q->count; i++)
-        at[(q->base + i) & (capacity - 1)] = q->at[(q->base + i) & (q->capacity - 1)];
-    free(q->at);
-    q->at = at;
-    q->capacity = capacity;
+    if (capacity > NUMBERS_FEW) {
+        next.many = malloc(capacity * sizeof *next.many);
+        if (next.many == NULL)
+            return false;
+    }
+    for (uint32_t address = q->base; address != q->base + q->count; address++)
+        numbers_put(&next, address, numbers_get(q, address));
+    numbers_free(q);
+    *q = next;
     return true;
 }
 
 static bool numbers_push(struct numbers *q, uint32_t number)
 {
-    if (q->count == q->capacity && !numbers_resize(q, q->capacity == 0 ? 4 : q->capacity * 2))
+    if (q->count == q->capacity && !numbers_resize(q, q->capacity * 2))
         return false;
-    q->at[(q->base + q->count) & (q->capacity - 1)] = number;
+    numbers_put(q, q->base + q->count, number);
     q->count++;
     return true;
-}
-
-static uint32_t numbers_get(const struct numbers *q, uint32_t address)
-{
-    return q->at[address & (q->capacity - 1)];
 }
 
 static uint32_t numbers_end(const struct numbers *q)
@@ -90,13 +136,8 @@ static void numbers_drop(struct numbers *q, uint32_t number)
         return;
     q->base++;
     q->count--;
-    if (q->count == 0) {
-        free(q->at);
-        q->at = NULL;
-        q->capacity = 0;
-    } else if (q->capacity > 16 && q->count <= q->capacity / 4) {
+    if (q->capacity > NUMBERS_FEW && q->count <= q->capacity / NUMBERS_SPARSE)
         (void)numbers_resize(q, q->capacity / 2); /* short of memory, it stays as large as it is */
-    }
 }
 
 /* The address of the first entry that is not before `number`. */
@@ -115,20 +156,14 @@ static uint32_t numbers_seek(const struct numbers *q, uint32_t number)
     return q->base + low;
 }
 
-static void numbers_clear(struct numbers *q)
+static struct str id_of(const struct log_user *user)
 {
-    free(q->at);
-    q->at = NULL;
-    q->capacity = 0;
-    q->base += q->count;
-    q->count = 0;
+    return (struct str){user->id, user->id_len};
 }
 
 static bool user_matches(const void *value, const void *key)
 {
-    const struct log_user *user = value;
-
-    return str_eq(user->id, *(const struct str *)key);
+    return str_eq(id_of(value), *(const struct str *)key);
 }
 
 static struct log_user *find_user(const struct event_log *log, struct str id, uint64_t hash)
@@ -145,12 +180,10 @@ static struct log_user *find_or_add_user(struct event_log *log, struct str id, u
     user = malloc(sizeof *user + id.len);
     if (user == NULL)
         return NULL;
-    char *copy = (char *)(user + 1);
+    *user = (struct log_user){.hash = hash, .id_len = (uint32_t)id.len};
+    numbers_init(&user->own);
     if (id.len > 0)
-        memcpy(copy, id.ptr, id.len);
-    *user = (struct log_user){.hash = hash, .id = {copy, id.len}};
-    list_init(&user->subscribers);
-    list_init(&user->connected);
+        memcpy(user->id, id.ptr, id.len);
     if (!map_insert(&log->users, hash, user)) {
         free(user);
         return NULL;
@@ -160,21 +193,25 @@ static struct log_user *find_or_add_user(struct event_log *log, struct str id, u
 
 static void release_user(struct event_log *log, struct log_user *user)
 {
-    if (!list_empty(&user->subscribers) || user->own.count > 0)
+    if (user->audience != NULL || user->own.count > 0)
         return;
     map_remove(&log->users, user->hash, user);
-    free(user->own.at);
+    numbers_free(&user->own);
     free(user);
-}
-
-static bool is_wide(const struct event_log *log, const struct event *ev)
-{
-    return ev->everyone || ev->target_count > log->limits.wide_targets;
 }
 
 static struct event *event_at(const struct event_log *log, uint32_t number)
 {
     return log->ring[number & (log->capacity - 1)];
+}
+
+size_t event_weight(const struct event *ev)
+{
+    size_t bytes = ev->size + MALLOC_BYTES + ev->frame_len + MALLOC_BYTES + RING_BYTES;
+
+    for (size_t i = 0; i < ev->target_count; i++)
+        bytes += sizeof(struct log_user) + ev->targets[i].user_id.len + MALLOC_BYTES + MAP_BYTES;
+    return bytes;
 }
 
 struct event_log *event_log_create(const struct event_log_limits *limits, uint64_t position, struct counters *counters,
@@ -191,27 +228,46 @@ struct event_log *event_log_create(const struct event_log_limits *limits, uint64
     log->head = position;
     log->floor = position;
     list_init(&log->connected);
+    numbers_init(&log->everyone);
     return log;
+}
+
+static bool resize_ring(struct event_log *log, uint32_t capacity)
+{
+    struct event **ring = malloc(capacity * sizeof(struct event *));
+
+    if (ring == NULL)
+        return false;
+    for (uint32_t i = 0; i < log->count; i++)
+        ring[(log->first + i) & (capacity - 1)] = event_at(log, log->first + i);
+    free(log->ring);
+    log->ring = ring;
+    log->capacity = capacity;
+    return true;
+}
+
+static void forget_number(struct event_log *log, const struct event *ev, uint32_t number)
+{
+    if (ev->everyone)
+        numbers_drop(&log->everyone, number);
+    for (size_t i = 0; i < ev->target_count; i++) {
+        struct log_user *user = find_user(log, ev->targets[i].user_id, ev->targets[i].hash);
+        if (user == NULL)
+            continue;
+        numbers_drop(&user->own, number);
+        release_user(log, user);
+    }
 }
 
 static void drop_first(struct event_log *log)
 {
-    uint32_t number = log->first;
-    struct event *ev = event_at(log, number);
+    struct event *ev = event_at(log, log->first);
 
-    if (is_wide(log, ev)) {
-        numbers_drop(&log->wide, number);
-    } else {
-        for (size_t i = 0; i < ev->target_count; i++) {
-            struct log_user *user = find_user(log, ev->targets[i].user_id, ev->targets[i].hash);
-            if (user == NULL)
-                continue;
-            numbers_drop(&user->own, number);
-            release_user(log, user);
-        }
-    }
+    forget_number(log, ev, log->first);
     log->first++;
     log->count--;
+    if (log->capacity > RING_LEAST && log->count <= log->capacity / RING_SPARSE)
+        (void)resize_ring(log, log->capacity / 2); /* short of memory, it stays as large as it is */
     log->bytes -= event_weight(ev);
     log->floor = ev->position;
     counter_add(log->counters, COUNT_LOG_TRIMMED, 1);
@@ -224,7 +280,7 @@ void event_log_free(struct event_log *log)
         return;
     while (log->count > 0)
         drop_first(log);
-    numbers_clear(&log->wide);
+    numbers_free(&log->everyone);
     map_free(&log->users);
     free(log->ring);
     free(log);
@@ -241,12 +297,22 @@ void event_log_trim(struct event_log *log, uint64_t wall_ms)
     }
 }
 
-static void touch(struct event_log *log, struct subscriber *s)
+static void touch(struct event_log *log, const struct audience *audience, bool gap)
 {
-    if (s->behind)
-        return;
-    s->behind = true;
-    log->on_event(log->context, s);
+    for (struct list *node = audience->subscribers.next; node != &audience->subscribers; node = node->next) {
+        struct subscriber *s = list_entry(node, struct subscriber, of_user);
+        s->gap |= gap;
+        if (s->behind)
+            continue;
+        s->behind = true;
+        log->on_event(log->context, s);
+    }
+}
+
+static void touch_everyone(struct event_log *log, bool gap)
+{
+    for (struct list *at = log->connected.next; at != &log->connected; at = at->next)
+        touch(log, list_entry(at, struct audience, connected), gap);
 }
 
 void event_log_gap(struct event_log *log, uint64_t position)
@@ -255,63 +321,7 @@ void event_log_gap(struct event_log *log, uint64_t position)
         drop_first(log);
     log->head = position;
     log->floor = position;
-    for (struct list *at = log->connected.next; at != &log->connected; at = at->next) {
-        const struct log_user *user = list_entry(at, struct log_user, connected);
-        for (struct list *node = user->subscribers.next; node != &user->subscribers; node = node->next) {
-            struct subscriber *s = list_entry(node, struct subscriber, of_user);
-            s->gap = true;
-            touch(log, s);
-        }
-    }
-}
-
-static bool make_room(struct event_log *log)
-{
-    if (log->count < log->capacity)
-        return true;
-    uint32_t capacity = log->capacity == 0 ? 64 : log->capacity * 2;
-    struct event **ring = malloc(capacity * sizeof(struct event *));
-    if (ring == NULL)
-        return false;
-    for (uint32_t i = 0; i < log->count; i++)
-        ring[(log->first + i) & (capacity - 1)] = event_at(log, log->first + i);
-    free(log->ring);
-    log->ring = ring;
-    log->capacity = capacity;
-    return true;
-}
-
-/*
- * A subscriber that was level has, by definition, nothing to see before event `number`: every earlier one
- * that concerned it was taken. So its cursor may jump over the wide events of others, which never touched it.
- */
-static void touch_at(struct event_log *log, struct subscriber *s, bool wide)
-{
-    if (!s->behind) {
-        s->cursor.wide = numbers_end(&log->wide) - (wide ? 1 : 0);
-        s->cursor.own = numbers_end(&s->user->own) - (wide ? 0 : 1);
-    }
-    touch(log, s);
-}
-
-static void touch_user(struct event_log *log, const struct log_user *user, bool wide)
-{
-    for (struct list *node = user->subscribers.next; node != &user->subscribers; node = node->next)
-        touch_at(log, list_entry(node, struct subscriber, of_user), wide);
-}
-
-static bool note_wide(struct event_log *log, const struct event *ev, uint32_t number)
-{
-    if (!numbers_push(&log->wide, number))
-        return false;
-    for (struct list *at = log->connected.next; ev->everyone && at != &log->connected; at = at->next)
-        touch_user(log, list_entry(at, struct log_user, connected), true);
-    for (size_t i = 0; i < ev->target_count; i++) {
-        const struct log_user *user = find_user(log, ev->targets[i].user_id, ev->targets[i].hash);
-        if (user != NULL)
-            touch_user(log, user, true);
-    }
-    return true;
+    touch_everyone(log, true);
 }
 
 static bool note_for_each(struct event_log *log, const struct event *ev, uint32_t number)
@@ -324,14 +334,23 @@ static bool note_for_each(struct event_log *log, const struct event *ev, uint32_
             release_user(log, user);
             return false;
         }
-        touch_user(log, user, false);
+        if (user->audience != NULL)
+            touch(log, user->audience, false);
     }
+    return true;
+}
+
+static bool note_for_everyone(struct event_log *log, uint32_t number)
+{
+    if (!numbers_push(&log->everyone, number))
+        return false;
+    touch_everyone(log, false);
     return true;
 }
 
 void event_log_append(struct event_log *log, struct event *ev)
 {
-    if (!make_room(log)) {
+    if (log->count == log->capacity && !resize_ring(log, log->capacity == 0 ? RING_LEAST : log->capacity * 2)) {
         event_log_gap(log, ev->position);
         return;
     }
@@ -341,7 +360,7 @@ void event_log_append(struct event_log *log, struct event *ev)
     log->bytes += event_weight(ev);
     log->head = ev->position;
     counter_add(log->counters, COUNT_LOG_APPENDED, 1);
-    if (is_wide(log, ev) ? !note_wide(log, ev, number) : !note_for_each(log, ev, number)) {
+    if (ev->everyone ? !note_for_everyone(log, number) : !note_for_each(log, ev, number)) {
         event_log_gap(log, ev->position);
         return;
     }
@@ -358,16 +377,33 @@ uint64_t event_log_floor(const struct event_log *log)
     return log->floor;
 }
 
+static struct audience *find_or_add_audience(struct event_log *log, struct log_user *user)
+{
+    if (user->audience != NULL)
+        return user->audience;
+    struct audience *audience = malloc(sizeof *audience);
+    if (audience == NULL)
+        return NULL;
+    list_init(&audience->subscribers);
+    list_init(&audience->connected);
+    list_push(&log->connected, &audience->connected);
+    user->audience = audience;
+    return audience;
+}
+
 bool event_log_subscribe(struct event_log *log, struct subscriber *s, struct str user_id)
 {
     struct log_user *user = find_or_add_user(log, user_id, hash_str(user_id));
 
     if (user == NULL)
         return false;
+    struct audience *audience = find_or_add_audience(log, user);
+    if (audience == NULL) {
+        release_user(log, user);
+        return false;
+    }
     *s = (struct subscriber){.user = user};
-    if (list_empty(&user->subscribers))
-        list_push(&log->connected, &user->connected);
-    list_push(&user->subscribers, &s->of_user);
+    list_push(&audience->subscribers, &s->of_user);
     event_log_skip(log, s);
     return true;
 }
@@ -380,14 +416,17 @@ void event_log_unsubscribe(struct event_log *log, struct subscriber *s)
         return;
     list_remove(&s->of_user);
     s->user = NULL;
-    if (list_empty(&user->subscribers))
-        list_remove(&user->connected);
+    if (!list_empty(&user->audience->subscribers))
+        return;
+    list_remove(&user->audience->connected);
+    free(user->audience);
+    user->audience = NULL;
     release_user(log, user);
 }
 
 void event_log_skip(struct event_log *log, struct subscriber *s)
 {
-    s->cursor = (struct log_cursor){numbers_end(&s->user->own), numbers_end(&log->wide)};
+    s->cursor = (struct log_cursor){numbers_end(&s->user->own), numbers_end(&log->everyone)};
     s->gap = false;
     s->behind = false;
 }
@@ -416,36 +455,30 @@ bool event_log_seek(struct event_log *log, struct subscriber *s, uint64_t positi
     if (position < log->head) {
         uint32_t number = number_behind(log, position);
         s->cursor.own = numbers_seek(&s->user->own, number);
-        s->cursor.wide = numbers_seek(&log->wide, number);
+        s->cursor.everyone = numbers_seek(&log->everyone, number);
         s->behind = true;
     }
     return true;
 }
 
+/* A level subscriber's cursor is at the end: whatever is noted makes it behind. */
 enum log_walk event_log_next(struct event_log *log, const struct subscriber *s, struct log_cursor *cursor,
                              struct event **ev)
 {
     const struct numbers *own = &s->user->own;
-    const struct numbers *wide = &log->wide;
+    const struct numbers *everyone = &log->everyone;
 
-    if (!s->behind) /* its cursor is left where it was when it became level, and may be behind the log by now
-                     */
-        return LOG_END;
-    if (s->gap || before(cursor->own, own->base) || before(cursor->wide, wide->base))
+    if (s->gap || before(cursor->own, own->base) || before(cursor->everyone, everyone->base))
         return LOG_LOST;
-    for (;;) {
-        bool has_own = cursor->own != numbers_end(own);
-        bool has_wide = cursor->wide != numbers_end(wide);
-        if (!has_own && !has_wide)
-            return LOG_END;
-        if (has_own && (!has_wide || before(numbers_get(own, cursor->own), numbers_get(wide, cursor->wide)))) {
-            *ev = event_at(log, numbers_get(own, cursor->own++));
-            return LOG_EVENT;
-        }
-        *ev = event_at(log, numbers_get(wide, cursor->wide++));
-        if (event_concerns(*ev, s->user->id, s->user->hash))
-            return LOG_EVENT;
-    }
+    bool has_own = cursor->own != numbers_end(own);
+    bool has_common = cursor->everyone != numbers_end(everyone);
+    if (!has_own && !has_common)
+        return LOG_END;
+    counter_add(log->counters, COUNT_LOG_STEPS, 1);
+    bool next_is_own =
+        has_own && (!has_common || before(numbers_get(own, cursor->own), numbers_get(everyone, cursor->everyone)));
+    *ev = event_at(log, next_is_own ? numbers_get(own, cursor->own++) : numbers_get(everyone, cursor->everyone++));
+    return LOG_EVENT;
 }
 
 void event_log_level(struct subscriber *s)
@@ -457,10 +490,10 @@ const struct list *event_log_subscribers(const struct event_log *log, struct str
 {
     const struct log_user *user = find_user(log, user_id, hash_str(user_id));
 
-    return user == NULL || list_empty(&user->subscribers) ? NULL : &user->subscribers;
+    return user == NULL || user->audience == NULL ? NULL : &user->audience->subscribers;
 }
 
 struct str event_log_user_id(const struct subscriber *s)
 {
-    return s->user->id;
+    return id_of(s->user);
 }

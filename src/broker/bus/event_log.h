@@ -5,8 +5,8 @@
  * the same walk from the cursor to the log's end. What a user missed costs what is meant for that user,
  * however much happened.
  *
- * An event for at most `wide_targets` users is noted once for each of them. One for more (or for everyone) is
- * noted once, in the list of wide events, and each walk asks it whether it concerns the walker's user.
+ * An event is noted once for each user that it names; one for everyone is noted once. So a walk meets nothing that does
+ * not concern the walker, and the price of an event's targets is paid when it comes and when it goes.
  *
  * One thread owns a log; nothing here is locked. Time is an argument, so a virtual clock serves as well.
  */
@@ -24,17 +24,22 @@ struct event_log;
 
 struct event_log_limits {
     size_t max_events;   /* 1 to 2^30 */
-    size_t max_bytes;    /* of frames and positions together */
+    size_t max_bytes;    /* by event_weight */
     uint64_t max_age_ms; /* by the event's timestamp */
-    size_t wide_targets; /* more targets than this make an event wide */
 };
+
+/*
+ * What a sealed event weighs in a log, in bytes: no less than the memory that it takes, with its frame, its notes, and for
+ * each target a log_user that exists for this event alone. So the events of a log never take more memory than max_bytes.
+ */
+size_t event_weight(const struct event *ev);
 
 /* What the log knows of one user: it exists while the user is subscribed, or named by an event in the log. */
 struct log_user;
 
 struct log_cursor {
-    uint32_t own;  /* the next of the user's own positions, counted since the log_user came to be */
-    uint32_t wide; /* the next wide event, counted since the log came to be */
+    uint32_t own;      /* the next event that names the user, counted since the log_user came to be */
+    uint32_t everyone; /* the next event for everyone, counted since the log came to be */
 };
 
 /* Embedded in a stream. All fields are the log's. */
@@ -93,7 +98,7 @@ void event_log_skip(struct event_log *log, struct subscriber *s);
 enum log_walk { LOG_EVENT, LOG_END, LOG_LOST };
 
 /*
- * Looks at the next event that concerns the subscriber's user, from *cursor (a copy of s->cursor or one that
+ * Takes one step: to the next event that concerns the subscriber's user, from *cursor (a copy of s->cursor or one that
  * a former look moved). LOG_EVENT: *ev is borrowed from the log, and *cursor stands behind it. LOG_END: there
  * is no more. LOG_LOST: the log dropped something that the subscriber had yet to see. The walker stores the
  * cursor back when what it saw was taken.

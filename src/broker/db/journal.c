@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/logger.h"
+#include "bus/event_log.h"
 #include "db/write_lock.h"
 
 enum {

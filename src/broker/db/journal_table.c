@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/logger.h"
+#include "bus/event_log.h"
 
 enum {
     TABLES_VERSION = 1,

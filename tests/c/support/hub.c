@@ -6,7 +6,7 @@
 #include "support/events.h"
 
 const struct stream_config test_hub_config = {
-    .log = {.max_events = 1 << 20, .max_bytes = 1 << 30, .max_age_ms = 1ull << 40, .wide_targets = 2},
+    .log = {.max_events = 1 << 20, .max_bytes = 1 << 30, .max_age_ms = 1ull << 40},
     .heartbeat_ms = 30000,
     .retry_min_ms = 1000,
     .retry_max_ms = 5000,

@@ -3,8 +3,7 @@
 #include "support/check.h"
 #include "support/events.h"
 
-const struct event_log_limits roomy_limits = {
-    .max_events = 1 << 20, .max_bytes = 1 << 30, .max_age_ms = 1ull << 40, .wide_targets = 2};
+const struct event_log_limits roomy_limits = {.max_events = 1 << 20, .max_bytes = 1 << 30, .max_age_ms = 1ull << 40};
 
 static void on_event(void *context, struct subscriber *s)
 {

@@ -13,7 +13,7 @@ struct test_log {
     struct subscriber *woken; /* by the last one */
 };
 
-/* Limits that nothing in a small test reaches; events for more than two users are wide. */
+/* Limits that nothing in a small test reaches. */
 extern const struct event_log_limits roomy_limits;
 
 void test_log_open(struct test_log *t, const struct event_log_limits *limits, uint64_t position);

@@ -19,7 +19,7 @@ void die(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    fputs("reload_storm: ", stderr);
+    fprintf(stderr, "%s: ", program_invocation_short_name);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
     va_end(args);

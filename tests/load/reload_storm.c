@@ -18,7 +18,7 @@
 
 #include "base/clock.h"
 #include "plan.h"
-#include "process.h"
+#include "stage.h"
 
 enum {
     CONNECTING_MAX = 200, /* streams on their way at a time */
@@ -148,13 +148,6 @@ static void open_streams(struct storm *s)
 
 /* --- what streams get --- */
 
-static uint64_t number_behind(struct str text, const char *before)
-{
-    const char *at = memmem(text.ptr, text.len, before, strlen(before));
-
-    return at == NULL ? UINT64_MAX : strtoull(at + strlen(before), NULL, 10);
-}
-
 static void note_id(struct storm *s, uint64_t n, uint64_t id)
 {
     if (n >= s->next_n)
@@ -169,8 +162,8 @@ static void note_id(struct storm *s, uint64_t n, uint64_t id)
 
 static void take_event(struct storm *s, struct connection *c, struct str block)
 {
-    uint64_t n = number_behind(block, "\"n\":");
-    uint64_t version = number_behind(block, "\"version\":");
+    uint64_t n = stage_number(block, "\"n\":");
+    uint64_t version = stage_number(block, "\"version\":");
     const char *id_text = memmem(block.ptr, block.len, "id: ", 4);
     const char *dash = id_text == NULL ? NULL : memchr(id_text, '-', (size_t)(block.ptr + block.len - id_text));
 
@@ -295,7 +288,7 @@ static size_t read_answer(struct storm *s, struct connection *c, struct str byte
     if (end == NULL)
         return 0;
     struct str head = {bytes.ptr, (size_t)(end - bytes.ptr) + 4};
-    uint64_t length = number_behind(head, "Content-Length: ");
+    uint64_t length = stage_number(head, "Content-Length: ");
     bool good = memcmp(bytes.ptr, c->kind == KIND_POSTER ? "HTTP/1.1 204" : "HTTP/1.1 200", 12) == 0;
     size_t whole = head.len + (length == UINT64_MAX ? 0 : length);
     if (!good)
@@ -528,16 +521,6 @@ static void check(const struct storm *s)
         s->answered_during, total);
 }
 
-static size_t setting(const char *name, size_t fallback)
-{
-    const char *text = getenv(name);
-    size_t value = text == NULL ? fallback : strtoul(text, NULL, 10);
-
-    if (value == 0)
-        die("%s must be a number above 0", name);
-    return value;
-}
-
 static void close_all(struct storm *s)
 {
     process_end(&s->broker);
@@ -552,18 +535,6 @@ static void close_all(struct storm *s)
     free(s->piece);
 }
 
-static void remove_dir(const char *dir)
-{
-    static const char *const names[] = {"app.lua", "app.db", "app.db-wal", "app.db-shm"};
-    char path[512];
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(dir);
-}
-
 int main(int argc, char **argv)
 {
     char dir[] = "/tmp/pillar-storm-XXXXXX";
@@ -571,15 +542,15 @@ int main(int argc, char **argv)
 
     if (argc != 2)
         die("usage: reload_storm PILLAR; see tests/README.md for the variables");
-    struct storm s = {.plan = {.streams = setting("STORM_STREAMS", 500)},
-                      .reloads = setting("STORM_RELOADS", 20),
-                      .posters = setting("STORM_POSTERS", 8),
-                      .posts_per_reload = setting("STORM_POSTS", 50),
+    struct storm s = {.plan = {.streams = stage_setting("STORM_STREAMS", 500)},
+                      .reloads = stage_setting("STORM_RELOADS", 20),
+                      .posters = stage_setting("STORM_POSTERS", 8),
+                      .posts_per_reload = stage_setting("STORM_POSTS", 50),
                       .dir = mkdtemp(dir),
                       .next_n = 1,
                       .version = 1,
                       .progress_ns = clock_monotonic_ns()};
-    s.plan.users = setting("STORM_USERS", s.plan.streams / 5 + 1);
+    s.plan.users = stage_setting("STORM_USERS", s.plan.streams / 5 + 1);
     if (s.plan.users > s.plan.streams || s.dir == NULL)
         die("there must be a stream for each user, and a folder for the script");
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
@@ -591,6 +562,6 @@ int main(int argc, char **argv)
     storm(&s);
     check(&s);
     close_all(&s);
-    remove_dir(dir);
+    stage_remove(dir);
     return 0;
 }

@@ -41,7 +41,9 @@ static struct event *make(size_t first, size_t count, size_t data, uint64_t posi
             text[i] = 'x';
         fields.data = (struct str){text, data + 2};
     }
-    return make_event(&fields, position, position);
+    struct event *ev = make_event(&fields, position, position);
+    event_drop_data(ev); /* as the journal does */
+    return ev;
 }
 
 struct scale {

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "bus/event_log.h"
 #include "db/journal.h"
 #include "support/alloc.h"
 #include "support/check.h"

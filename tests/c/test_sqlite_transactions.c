@@ -1,6 +1,8 @@
 /* Transactions, snapshots, savepoints, and what the broker's own statements survive. */
 #include "db/db.h"
 
+#include <sqlite3.h>
+
 #include "support/check.h"
 #include "support/database.h"
 
@@ -276,12 +278,198 @@ TEST(a_failed_statement_leaves_the_rest_of_the_transaction)
     assert_int_equal(count(db), 2);
 }
 
+/* --- transactions that the database ends by itself --- */
+
+/* No page more: the next row that needs one finds the disk full. */
+static void fill_disk(struct db *db, bool full)
+{
+    struct error e;
+
+    assert_ok(db_run_internal(db, full ? "PRAGMA max_page_count = 1" : "PRAGMA max_page_count = 1000000", &e));
+}
+
+static const char large_row[] = "INSERT INTO t VALUES (randomblob(50000))";
+
+/* The transaction is over, and whoever goes on as if nothing had happened changes nothing. */
+static void check_ended(struct db *db, const char *cause)
+{
+    struct error e = {0};
+
+    assert_false(try_sql(db, "INSERT INTO t VALUES (7)", &e));
+    assert_error(&e, "unavailable", "");
+    assert_that(strstr(e.message, "rolled the transaction back") != NULL && strstr(e.message, cause) != NULL, "%s",
+                e.message);
+    run_sql_fails(db, "SELECT count(*) FROM t", "unavailable");
+    assert_false(db_run_script(db, "INSERT INTO t VALUES (7)", &e));
+    assert_error(&e, "unavailable", "");
+    assert_false(db_savepoint(db, &e));
+    assert_error(&e, "unavailable", "");
+    assert_false(db_begin_write(db, &e));
+    assert_error(&e, "unavailable", "");
+}
+
+static void check_works(struct db *db, struct db *other)
+{
+    struct error e;
+
+    assert_int_equal(count(db), 0);
+    assert_int_equal(count(other), 0);
+    assert_ok(db_begin_write(db, &e));
+    assert_ok(db_savepoint(db, &e));
+    insert(db, 1);
+    assert_ok(db_release(db, &e));
+    assert_ok(db_commit(db, &e));
+    assert_int_equal(count(other), 1);
+}
+
+TEST(a_full_disk_ends_the_transaction_for_those_too_who_do_not_look)
+{
+    struct db *db = with_table(state);
+    struct db *other = database_connect(*state);
+    struct error e = {0};
+
+    assert_ok(db_begin_write(db, &e));
+    assert_ok(db_savepoint(db, &e));
+    insert(db, 1);
+    fill_disk(db, true);
+    run_sql_fails(db, large_row, "unavailable");
+    check_ended(db, "full");
+    assert_false(db_release(db, &e));
+    assert_error(&e, "unavailable", "");
+    assert_false(db_rollback_to(db, 0, &e));
+    assert_error(&e, "unavailable", "");
+    assert_false(db_savepoint(db, &e)); /* of the next handler: it would begin a transaction of its own */
+    assert_error(&e, "unavailable", "");
+    assert_false(db_commit(db, &e));
+    assert_error(&e, "unavailable", "");
+    fill_disk(db, false);
+    check_works(db, other);
+    db_close(other);
+}
+
+TEST(a_rollback_is_enough_for_a_transaction_that_has_ended)
+{
+    struct db *db = with_table(state);
+    struct db *other = database_connect(*state);
+    struct error e = {0};
+
+    assert_ok(db_begin_write(db, &e));
+    fill_disk(db, true);
+    run_sql_fails(db, large_row, "unavailable");
+    check_ended(db, "full");
+    db_rollback(db);
+    fill_disk(db, false);
+    check_works(db, other);
+    db_close(other);
+}
+
+TEST(a_statement_that_is_under_way_goes_no_further)
+{
+    struct db *db = with_table(state);
+    struct error e = {0};
+
+    run_sql(db, "INSERT INTO t VALUES (1), (2), (3)");
+    assert_ok(db_begin_write(db, &e));
+    struct db_statement *rows = db_prepare(db, STR("SELECT a FROM t"), &e);
+    assert_int_equal(db_step(rows, &e), DB_ROW);
+    fill_disk(db, true);
+    run_sql_fails(db, large_row, "unavailable");
+    assert_int_equal(db_step(rows, &e), DB_FAILED);
+    assert_error(&e, "unavailable", "");
+    db_finish(rows);
+    db_rollback(db);
+}
+
+TEST(a_conflict_that_rolls_back_ends_the_transaction)
+{
+    struct db *db = with_table(state);
+    struct db *other = database_connect(*state);
+    struct error e = {0};
+
+    run_sql(db, "CREATE UNIQUE INDEX u ON t (a)");
+    assert_ok(db_begin_write(db, &e));
+    assert_ok(db_savepoint(db, &e));
+    insert(db, 1);
+    run_sql_fails(db, "INSERT OR ROLLBACK INTO t VALUES (1)", "unique");
+    check_ended(db, "UNIQUE constraint failed: t.a; OR ROLLBACK");
+    db_rollback(db);
+    check_works(db, other);
+    db_close(other);
+}
+
+/* The cause is that of this transaction, not of an earlier one. */
+TEST(each_transaction_tells_its_own_end)
+{
+    struct db *db = with_table(state);
+    struct error e = {0};
+
+    run_sql(db, "CREATE UNIQUE INDEX u ON t (a)");
+    assert_ok(db_begin_write(db, &e));
+    insert(db, 1);
+    run_sql_fails(db, "INSERT OR ROLLBACK INTO t VALUES (1)", "unique");
+    db_rollback(db);
+    assert_ok(db_begin_write(db, &e));
+    fill_disk(db, true);
+    run_sql_fails(db, large_row, "unavailable");
+    check_ended(db, "full");
+    db_rollback(db);
+}
+
 /* --- the guard --- */
 
 static bool always(void *context)
 {
     (void)context;
     return true;
+}
+
+static bool soon(void *context)
+{
+    int *looks = context;
+
+    return ++*looks > 5;
+}
+
+TEST(a_write_that_is_interrupted_ends_the_transaction)
+{
+    struct db *db = with_table(state);
+    struct db *other = database_connect(*state);
+    struct error e = {0};
+    int looks = 0;
+
+    assert_ok(db_begin_write(db, &e));
+    insert(db, 1);
+    db_set_guard(db, soon, &looks);
+    run_sql_fails(db, "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n",
+                  "deadline");
+    db_set_guard(db, NULL, NULL);
+    check_ended(db, "interrupted");
+    db_rollback(db);
+    check_works(db, other);
+    db_close(other);
+}
+
+/* What comes later would be read from another snapshot. */
+TEST(a_snapshot_that_has_ended_is_read_no_further)
+{
+    static const char much[] = "SELECT length(group_concat(a || randomblob(500000), 'x')) FROM t";
+    struct db *db = with_table(state);
+    struct error e = {0};
+
+    run_sql(db, "INSERT INTO t VALUES (1), (2), (3), (4)");
+    db_set_read_only(db, true);
+    db_begin_read(db);
+    assert_int_equal(count(db), 4);
+    sqlite3_hard_heap_limit64(sqlite3_memory_used() + 200000);
+    bool read = try_sql(db, much, &e);
+    sqlite3_hard_heap_limit64(0);
+    assert_false(read);
+    assert_error(&e, "out_of_memory", "");
+    run_sql_fails(db, "SELECT count(*) FROM t", "unavailable");
+    db_end_read(db);
+    db_begin_read(db);
+    assert_int_equal(count(db), 4);
+    db_end_read(db);
 }
 
 /* A handler that ran out of time is cleaned up after all the same. */
@@ -396,6 +584,13 @@ int main(void)
         WITH_DATABASE(the_outermost_release_checks_deferred_keys),
         WITH_DATABASE(a_deferred_key_may_be_mended_before_the_release),
         WITH_DATABASE(a_failed_statement_leaves_the_rest_of_the_transaction),
+        WITH_DATABASE(a_full_disk_ends_the_transaction_for_those_too_who_do_not_look),
+        WITH_DATABASE(a_rollback_is_enough_for_a_transaction_that_has_ended),
+        WITH_DATABASE(a_statement_that_is_under_way_goes_no_further),
+        WITH_DATABASE(a_conflict_that_rolls_back_ends_the_transaction),
+        WITH_DATABASE(each_transaction_tells_its_own_end),
+        WITH_DATABASE(a_write_that_is_interrupted_ends_the_transaction),
+        WITH_DATABASE(a_snapshot_that_has_ended_is_read_no_further),
         WITH_DATABASE(a_guard_does_not_stop_what_cleans_up),
         WITH_DATABASE(the_brokers_statements_survive_what_a_script_does_to_the_schema),
         WITH_DATABASE(the_brokers_statements_survive_a_schema_that_was_rolled_back),

@@ -51,7 +51,13 @@ void db_set_guard(struct db *db, bool (*stop)(void *context), void *context);
 /* While it is on, only statements that read are run. Off at first. */
 void db_set_read_only(struct db *db, bool on);
 
-/* --- transactions --- */
+/*
+ * --- transactions ---
+ *
+ * A database may end a transaction by itself: the disk is full or fails, memory is short, a write is interrupted, a script
+ * says OR ROLLBACK. From then on every statement, savepoint and commit is refused with "unavailable" and a message that tells
+ * the cause, until db_commit (which fails), db_rollback or db_end_read has ended the transaction for the caller too.
+ */
 
 /* Starts a transaction that may write: takes the database's write lock now. */
 bool db_begin_write(struct db *db, struct error *e);

@@ -45,7 +45,10 @@ struct db {
     struct list recent; /* the least recently used one is first */
     struct list running;
     uint64_t next_version;
-    int depth; /* savepoints that are open */
+    int depth;    /* savepoints that are open */
+    bool writing; /* db_begin_write was called, and neither db_commit nor db_rollback since */
+    char ended_by
+        [ERROR_MESSAGE_MAX]; /* what made SQLite end the transaction by itself; "": it did not, or does not say */
     bool read_only;
     bool internal;   /* the broker's own statements are being prepared */
     bool read_scope; /* db_begin_read was called */
@@ -63,11 +66,42 @@ static bool must_stop(const struct db *db)
     return db->stop != NULL && db->stop(db->stop_context);
 }
 
+/*
+ * SQLite ends a transaction by itself when the disk is full or fails, when memory is short, when a write is interrupted, and
+ * for a script that says OR ROLLBACK. It is in autocommit mode then: what comes next would commit on its own, without
+ * the rest of its handler.
+ */
+static bool is_ended(const struct db *db)
+{
+    return (db->writing || db->snapshot) && sqlite3_get_autocommit(db->handle) != 0;
+}
+
+/* Whoever does not look at errors is stopped here. */
+static bool check_not_ended(const struct db *db, struct error *e)
+{
+    if (!is_ended(db))
+        return true;
+    return error_set(e, "unavailable", "the database has rolled the transaction back%s%.400s",
+                     db->ended_by[0] == '\0' ? "" : ": ", db->ended_by);
+}
+
+static void note_end(struct db *db)
+{
+    bool constraint = (sqlite3_extended_errcode(db->handle) & 0xff) == SQLITE_CONSTRAINT;
+    struct error why = {0};
+
+    (void)sqlite_error(db->handle, &why);
+    snprintf(db->ended_by, sizeof db->ended_by, "%.300s%s", why.message,
+             constraint ? "; OR ROLLBACK and RAISE(ROLLBACK) take with them what other handlers did, say ABORT" : "");
+}
+
 static bool fail(struct db *db, struct error *e)
 {
     /* The busy handler stops waiting when the guard says so, and SQLite knows no other word for that than busy. */
     bool stopped = (sqlite3_extended_errcode(db->handle) & 0xff) == SQLITE_BUSY && must_stop(db);
 
+    if (is_ended(db) && db->ended_by[0] == '\0')
+        note_end(db);
     return stopped ? error_set(e, "deadline", "%s", sqlite3_errmsg(db->handle)) : sqlite_error(db->handle, e);
 }
 
@@ -372,6 +406,8 @@ enum db_step db_step(struct db_statement *s, struct error *e)
             "this handler may only read the database: a GET, authenticate or targets, or outside of db:transaction");
         return DB_FAILED;
     }
+    if (!check_not_ended(db, e))
+        return DB_FAILED;
     if (db->read_scope && !db->snapshot) {
         if (!run_own(db, "BEGIN", e))
             return DB_FAILED;
@@ -485,6 +521,8 @@ bool db_run_script(struct db *db, const char *sql, struct error *e)
     for (const char *at = sql; *at != '\0';) {
         sqlite3_stmt *statement;
         const char *tail;
+        if (!check_not_ended(db, e))
+            return false;
         int result = sqlite3_prepare_v2(db->handle, at, -1, &statement, &tail);
         if (result == SQLITE_OK) {
             while (sqlite3_step(statement) == SQLITE_ROW) {
@@ -513,13 +551,18 @@ bool db_run_internal(struct db *db, const char *sql, struct error *e)
 bool db_begin_write(struct db *db, struct error *e)
 {
     db_end_read(db);
+    if (!check_not_ended(db, e) || !run_own(db, "BEGIN IMMEDIATE", e))
+        return false;
+    db->writing = true;
+    db->ended_by[0] = '\0';
     db->depth = 0;
-    return run_own(db, "BEGIN IMMEDIATE", e);
+    return true;
 }
 
 void db_begin_read(struct db *db)
 {
     db->read_scope = true;
+    db->ended_by[0] = '\0';
 }
 
 void db_end_read(struct db *db)
@@ -537,7 +580,8 @@ bool db_has_snapshot(const struct db *db)
 
 bool db_commit(struct db *db, struct error *e)
 {
-    if (run_own(db, "COMMIT", e)) {
+    if (check_not_ended(db, e) && run_own(db, "COMMIT", e)) {
+        db->writing = false;
         changes_keep(&db->changes, 0, CHANGES_COMMITTED);
         return true;
     }
@@ -554,6 +598,7 @@ void db_rollback(struct db *db)
     if (!sqlite3_get_autocommit(db->handle))
         (void)run_own(db, "ROLLBACK", NULL);
     db->stop = stop;
+    db->writing = false;
     changes_undo(&db->changes, 0);
 }
 
@@ -562,6 +607,8 @@ static bool run_savepoint(struct db *db, const char *verb, int depth, struct err
     bool (*stop)(void *context) = db->stop;
     char sql[48];
 
+    if (!check_not_ended(db, e))
+        return false;
     db->stop = NULL;
     snprintf(sql, sizeof sql, "%s pillar_%d", verb, depth);
     bool ok = run_own(db, sql, e);

@@ -151,6 +151,7 @@ static bool make_server(struct pillar_broker *b, struct error *e)
                                    .on_request = dispatch_request,
                                    .on_complete = dispatch_complete,
                                    .on_refuse = dispatch_refuse,
+                                   .is_stream = dispatch_is_stream,
                                    .on_release = dispatch_release};
     char host[256];
     uint16_t port;

@@ -85,6 +85,7 @@ bool broker_apply_settings(const struct pillar_broker *b, const struct app *app,
 void dispatch_request(void *context, struct exchange *ex);
 void dispatch_complete(void *context, struct exchange *ex);
 void dispatch_refuse(void *context, const struct request *request, struct exchange *answer);
+bool dispatch_is_stream(void *context, struct str head);
 void dispatch_release(void *context, struct exchange *ex);
 
 /* forwarded.c: finds out who sent a request that came by proxies, where the list names those. */

@@ -386,6 +386,18 @@ void dispatch_refuse(void *context, const struct request *request, struct exchan
     (void)origin_set_headers(&program_of(answer)->app->cors, request, answer);
 }
 
+bool dispatch_is_stream(void *context, struct str head)
+{
+    const struct pillar_broker *broker = context;
+    struct str path = str_of(broker->options->values.events_path);
+    struct str method = STR("GET ");
+
+    if (!str_starts_with(head, method) || !str_starts_with(str_from(head, method.len), path))
+        return false;
+    struct str rest = str_from(head, method.len + path.len);
+    return str_starts_with(rest, STR(" ")) || str_starts_with(rest, STR("?"));
+}
+
 void dispatch_release(void *context, struct exchange *ex)
 {
     (void)context;

@@ -81,6 +81,16 @@ describe("the limit on", function()
       is_timeout(closes_at(300, function(socket) socket:send(get("/hit"):sub(1, -3)) end))
     end)
 
+    -- An EventSource gives up for good on a 408.
+    it("closes one that asks for the stream without a word", function()
+      for _, path in ipairs { "/api/events", "/api/events?sessionId=laptop" } do
+        assert.equal("", closes_at(300, function(socket) socket:send(get(path):sub(1, -3)) end))
+      end
+      for _, path in ipairs { "/api/eventsful", "/api/event" } do
+        is_timeout(closes_at(300, function(socket) socket:send(get(path):sub(1, -3)) end))
+      end
+    end)
+
     it("closes one that sends a byte now and then", function()
       is_timeout(closes_at(300, function(socket) raw.drip(socket, get "/hit", 50) end))
     end)

@@ -48,13 +48,18 @@ describe("SIGTERM", function()
   end)
 
   it("is not held up by requests that are on their way", function()
-    local head, body = broker:socket(), broker:socket()
+    local head, body, stream = broker:socket(), broker:socket(), broker:socket()
     -- An answer to what came before tells that the broker has read this far: the loops do not wait for one another.
     head:send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /heal")
     head:wait_for("HTTP/1.1 200")
     body:send("POST /json HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nab")
     body:wait_for("HTTP/1.1 100")
+    stream:send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /api/events?user=ada HTTP/1.1\r\nHost:")
+    http.read_response(stream)
     broker:signal("sigterm")
+    -- An EventSource would give up for good on a 503.
+    stream:wait_closed()
+    assert.equal("", stream.received)
     for _, socket in ipairs { head, body } do
       socket:wait_for("HTTP/1.1 503")
       socket:close()

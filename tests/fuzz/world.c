@@ -216,6 +216,12 @@ static void on_refuse(void *context, const struct request *request, struct excha
     CHECK(answer->response.status == 0, "an answer that is one already");
 }
 
+static bool is_stream(void *context, struct str head)
+{
+    (void)context;
+    return str_starts_with(head, STR("GET /s"));
+}
+
 static void on_release(void *context, struct exchange *ex)
 {
     (void)context;
@@ -259,7 +265,7 @@ void world_begin(struct world *w)
                    .retry_min_ms = 1000,
                    .retry_max_ms = 1000},
     };
-    w->handler = (struct http_handler){w, on_request, on_complete, on_refuse, on_release};
+    w->handler = (struct http_handler){w, on_request, on_complete, on_refuse, is_stream, on_release};
     CHECK(io_loop_init(&w->loop, (struct http_server *)(void *)w, &w->config, &w->handler, listening_socket(), &e),
           "a loop");
     stream_hub_begin(w->loop.hub, &generation, w->position);

@@ -478,6 +478,20 @@ void h1_accept(struct io_loop *loop)
     h1_read_on(c);
 }
 
+/*
+ * Of a stream's request too little has come to send it away as a stream, on pages of other origins least of all, and
+ * an EventSource gives up for good on any other answer. When the connection breaks, it comes back.
+ */
+static void refuse_unfinished(struct h1 *c, const struct refusal *why)
+{
+    const struct http_handler *handler = c->loop->handler;
+
+    if (c->state == H1_HEAD && handler->is_stream(handler->context, buf_str(&c->message->head)))
+        h1_close(c);
+    else
+        h1_refuse(c, why);
+}
+
 void h1_on_timeout(struct h1 *c)
 {
     enum timeout_kind kind = (enum timeout_kind)c->timeout_kind;
@@ -491,7 +505,7 @@ void h1_on_timeout(struct h1 *c)
     }
     counter_add(&c->loop->counters, COUNT_TIMEOUTS, 1);
     if (waited && c->state != H1_IDLE)
-        h1_refuse(c, &(struct refusal){408, "request_timeout", "the request did not arrive in time"});
+        refuse_unfinished(c, &(struct refusal){408, "request_timeout", "the request did not arrive in time"});
     else
         h1_close(c);
 }
@@ -502,5 +516,5 @@ void h1_drain(struct h1 *c)
     if (c->state == H1_IDLE)
         h1_close(c);
     else if (c->state == H1_HEAD || c->state == H1_BODY)
-        h1_refuse(c, &(struct refusal){503, "unavailable", "the server is going away"});
+        refuse_unfinished(c, &(struct refusal){503, "unavailable", "the server is going away"});
 }

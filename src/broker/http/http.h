@@ -46,6 +46,8 @@ struct http_handler {
     void (*on_complete)(void *context, struct exchange *ex);
     /* http itself refuses a request, of which it may not know the head: sets the headers that every answer to it has. */
     void (*on_refuse)(void *context, const struct request *request, struct exchange *answer);
+    /* True when a request asks for the event stream of whose head only this much has come. */
+    bool (*is_stream)(void *context, struct str head);
     /* An exchange is about to be freed, answered or not. */
     void (*on_release)(void *context, struct exchange *ex);
 };

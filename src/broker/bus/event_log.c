@@ -447,6 +447,16 @@ static uint32_t number_behind(const struct event_log *log, uint64_t position)
     return log->first + low;
 }
 
+struct event *event_log_find(const struct event_log *log, uint64_t position)
+{
+    uint32_t behind = number_behind(log, position);
+
+    if (behind == log->first)
+        return NULL;
+    struct event *ev = event_at(log, behind - 1);
+    return ev->position == position ? ev : NULL;
+}
+
 bool event_log_seek(struct event_log *log, struct subscriber *s, uint64_t position)
 {
     event_log_skip(log, s);
@@ -461,6 +471,11 @@ bool event_log_seek(struct event_log *log, struct subscriber *s, uint64_t positi
     return true;
 }
 
+static bool has_lost(const struct event_log *log, const struct subscriber *s, const struct log_cursor *cursor)
+{
+    return s->gap || before(cursor->own, s->user->own.base) || before(cursor->everyone, log->everyone.base);
+}
+
 /* A level subscriber's cursor is at the end: whatever is noted makes it behind. */
 enum log_walk event_log_next(struct event_log *log, const struct subscriber *s, struct log_cursor *cursor,
                              struct event **ev)
@@ -468,7 +483,7 @@ enum log_walk event_log_next(struct event_log *log, const struct subscriber *s, 
     const struct numbers *own = &s->user->own;
     const struct numbers *everyone = &log->everyone;
 
-    if (s->gap || before(cursor->own, own->base) || before(cursor->everyone, everyone->base))
+    if (has_lost(log, s, cursor))
         return LOG_LOST;
     bool has_own = cursor->own != numbers_end(own);
     bool has_common = cursor->everyone != numbers_end(everyone);
@@ -479,6 +494,18 @@ enum log_walk event_log_next(struct event_log *log, const struct subscriber *s, 
         has_own && (!has_common || before(numbers_get(own, cursor->own), numbers_get(everyone, cursor->everyone)));
     *ev = event_at(log, next_is_own ? numbers_get(own, cursor->own++) : numbers_get(everyone, cursor->everyone++));
     return LOG_EVENT;
+}
+
+enum log_progress event_log_progress(const struct event_log *log, const struct subscriber *s, uint64_t position)
+{
+    if (!s->behind)
+        return position <= log->head ? LOG_PASSED : LOG_AHEAD;
+    if (has_lost(log, s, &s->cursor))
+        return LOG_MISSED;
+    uint32_t number = number_behind(log, position);
+    bool passed = !before(s->cursor.own, numbers_seek(&s->user->own, number)) &&
+                  !before(s->cursor.everyone, numbers_seek(&log->everyone, number));
+    return passed && position <= log->head ? LOG_PASSED : LOG_AHEAD;
 }
 
 void event_log_level(struct subscriber *s)
@@ -496,4 +523,9 @@ const struct list *event_log_subscribers(const struct event_log *log, struct str
 struct str event_log_user_id(const struct subscriber *s)
 {
     return id_of(s->user);
+}
+
+uint64_t event_log_user_hash(const struct subscriber *s)
+{
+    return s->user->hash;
 }

@@ -80,6 +80,9 @@ void event_log_gap(struct event_log *log, uint64_t position);
 uint64_t event_log_head(const struct event_log *log);
 uint64_t event_log_floor(const struct event_log *log);
 
+/* The event at just this position, borrowed from the log; NULL: it has been trimmed, or there is none. */
+struct event *event_log_find(const struct event_log *log, uint64_t position);
+
 /* Subscribes at the head. Returns false when memory is short. */
 bool event_log_subscribe(struct event_log *log, struct subscriber *s, struct str user_id);
 
@@ -106,13 +109,23 @@ enum log_walk { LOG_EVENT, LOG_END, LOG_LOST };
 enum log_walk event_log_next(struct event_log *log, const struct subscriber *s, struct log_cursor *cursor,
                              struct event **ev);
 
+enum log_progress { LOG_PASSED, LOG_AHEAD, LOG_MISSED };
+
+/*
+ * How far a subscriber has come. LOG_PASSED: what concerns it up to `position` was taken, or came before it began.
+ * LOG_AHEAD: its walk is still to come there. LOG_MISSED: the log has dropped something that it had yet to see, so its
+ * walk will go on from the head.
+ */
+enum log_progress event_log_progress(const struct event_log *log, const struct subscriber *s, uint64_t position);
+
 /* To be called when a walk reached LOG_END and all of it was taken: on_event speaks again at the next event. */
 void event_log_level(struct subscriber *s);
 
 /* The subscribers of this user, by their `of_user`; NULL: there are none. Valid until one comes or goes. */
 const struct list *event_log_subscribers(const struct event_log *log, struct str user_id);
 
-/* The subscriber's user id, borrowed. */
+/* The subscriber's user id, borrowed, and its hash_str. */
 struct str event_log_user_id(const struct subscriber *s);
+uint64_t event_log_user_hash(const struct subscriber *s);
 
 #endif

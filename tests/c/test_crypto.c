@@ -4,6 +4,50 @@
 #include "support/openssl.h"
 #include "support/text.h"
 
+/* --- SHA-256 --- */
+
+/* FIPS 180-4's examples; the parts' borders are no part of what is hashed. */
+TEST(sha256_gives_the_standards_results)
+{
+    static const char *const cases[][2] = {
+        {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+    };
+    unsigned char expected[SHA256_SIZE];
+    unsigned char out[SHA256_SIZE];
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct str whole = str_of(cases[i][0]);
+        size_t middle = whole.len / 2;
+        struct str parts[] = {{whole.ptr, middle}, STR_NONE, str_from(whole, middle)};
+        assert_true(sha256(out, parts, 3));
+        assert_bytes(((struct str){(char *)out, sizeof out}), text_from_hex(expected, cases[i][1]));
+    }
+    assert_true(sha256(out, NULL, 0));
+    assert_bytes(((struct str){(char *)out, sizeof out}), text_from_hex(expected, cases[0][1]));
+}
+
+static bool sha256_once(void *context)
+{
+    struct str abc = STR("abc");
+    unsigned char expected[SHA256_SIZE];
+    unsigned char out[SHA256_SIZE];
+
+    (void)context;
+    text_from_hex(expected, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    if (!sha256(out, &abc, 1))
+        return false;
+    assert_memory_equal(out, expected, sizeof out);
+    return true;
+}
+
+TEST(sha256_without_memory_fails_and_leaves_no_error_behind)
+{
+    openssl_try_each_allocation(sha256_once, NULL);
+}
+
 /* --- HMAC-SHA256 --- */
 
 struct hmac_case {
@@ -167,6 +211,8 @@ TEST(scrypt_without_memory_fails_and_leaves_no_error_behind)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sha256_gives_the_standards_results),
+        cmocka_unit_test(sha256_without_memory_fails_and_leaves_no_error_behind),
         cmocka_unit_test(hmac_gives_the_rfcs_results),
         cmocka_unit_test(hmac_takes_nothing_too),
         cmocka_unit_test(hmac_without_memory_fails_and_leaves_no_error_behind),

@@ -12,6 +12,20 @@ static const unsigned char *bytes_of(struct str s)
     return (const unsigned char *)(s.len == 0 ? "" : s.ptr);
 }
 
+bool sha256(unsigned char out[SHA256_SIZE], const struct str *parts, size_t count)
+{
+    ERR_set_mark();
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool ok = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+
+    for (size_t i = 0; ok && i < count; i++)
+        ok = EVP_DigestUpdate(context, bytes_of(parts[i]), parts[i].len) == 1;
+    ok = ok && EVP_DigestFinal_ex(context, out, NULL) == 1;
+    EVP_MD_CTX_free(context);
+    ERR_pop_to_mark();
+    return ok;
+}
+
 static bool update(EVP_MAC_CTX *context, const struct str *parts, size_t count)
 {
     for (size_t i = 0; i < count; i++)

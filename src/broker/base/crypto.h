@@ -1,5 +1,5 @@
 /*
- * crypto.h - HMAC-SHA256 and scrypt, by OpenSSL.
+ * crypto.h - SHA-256, HMAC-SHA256 and scrypt, by OpenSSL.
  *
  * What OpenSSL says of a failure is taken out of its queue of errors again, here and in verify_key.c: a program that
  * embeds the broker finds there only what is its own.
@@ -11,7 +11,10 @@
 
 #include "base/str.h"
 
-enum { HMAC_SHA256_SIZE = 32 };
+enum { SHA256_SIZE = 32, HMAC_SHA256_SIZE = SHA256_SIZE };
+
+/* The SHA-256 (FIPS 180-4) of the parts, one behind the other. Returns false when memory is short. */
+bool sha256(unsigned char out[SHA256_SIZE], const struct str *parts, size_t count);
 
 /* The HMAC-SHA256 (RFC 2104, FIPS 180-4) of the parts, one behind the other. Returns false when memory is short. */
 bool hmac_sha256(unsigned char out[HMAC_SHA256_SIZE], struct str key, const struct str *parts, size_t count);

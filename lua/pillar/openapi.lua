@@ -98,6 +98,7 @@ local function parameters_of(route, path_parameters)
   end
   if route.method ~= "GET" then
     list[#list + 1] = ref("parameters", "SessionId")
+    list[#list + 1] = ref("parameters", "IdempotencyKey")
   end
   return list[1] and list or nil
 end
@@ -178,6 +179,10 @@ local function responses_of(builder, route)
   end
   if has_body(route) then
     responses["415"] = ref("responses", "UnsupportedMediaType")
+  end
+  if route.method ~= "GET" then
+    responses["409"] = ref("responses", "Conflict")
+    responses["422"] = ref("responses", "IdempotencyKeyReused")
   end
   responses.default = ref("responses", "Error")
   return responses
@@ -327,6 +332,10 @@ local function error_response(description)
   return { description = description, content = json_content(ref("schemas", "Error")) }
 end
 
+local idempotency_key = parameter("header", "Idempotency-Key",
+  "Carries the request out once: sent again with the same key, it gets the first answer.")
+idempotency_key.schema = { type = "string", pattern = "^[!-~]+$", maxLength = 255 }
+
 local function components(builder, options)
   builder.schemas.Error = error_schema
   builder.schemas.Row = row_schema
@@ -341,11 +350,16 @@ local function components(builder, options)
       },
     },
     parameters = {
+      IdempotencyKey = idempotency_key,
       SessionId = parameter("header", "X-Session-Id", "The tab's session, whose stream does not get the change."),
     },
     responses = {
       BadInput = error_response "The input does not fit.",
+      Conflict = error_response("It conflicts with what is there; or a request with this Idempotency-Key is being "
+        .. "carried out (idempotency_in_progress), or has changed something, and its answer is not known "
+        .. "(idempotency_incomplete)."),
       Error = error_response "It went wrong.",
+      IdempotencyKeyReused = error_response "The Idempotency-Key came with another request before.",
       NotFound = error_response "There is no such row, or the user may not see it.",
       Unauthorized = error_response "Nobody has signed in.",
       UnsupportedMediaType = error_response "The body was not sent as application/json.",

@@ -20,7 +20,7 @@ local app = [[
 ]]
 
 local ours, theirs = "https://app.example", "https://evil.example"
-local exposed = "Sync-Position, X-Request-Id, Retry-After, Location"
+local exposed = "Sync-Position, X-Request-Id, Retry-After, Location, Idempotency-Replayed"
 
 local function start(options, ...)
   return Broker.start { text = app:format(options), args = { ... } }
@@ -211,7 +211,7 @@ describe("app:cors for every origin", function()
         ["Access-Control-Request-Headers"] = "x-other",
       },
     })
-    assert.equal("Content-Type", cors_of(answer.headers)["allow-headers"])
+    assert.equal("Content-Type, Idempotency-Key", cors_of(answer.headers)["allow-headers"])
     assert.equal("600", cors_of(answer.headers)["max-age"])
   end)
 

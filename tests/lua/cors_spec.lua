@@ -29,19 +29,29 @@ describe("app:cors", function()
       credentials = false,
       maxAge = "600",
       headers = "",
-      exposed = "Sync-Position, X-Request-Id, Retry-After, Location",
+      exposed = "Sync-Position, X-Request-Id, Retry-After, Location, Idempotency-Replayed",
     }, described { origins = { "https://app.example" } })
     assert.same({
       origins = {},
       any = true,
       credentials = false,
       maxAge = "0",
-      headers = "Content-Type, X-Session-Id",
-      exposed = "Sync-Position, X-Request-Id, Retry-After, Location, X-Total",
+      headers = "Content-Type, X-Session-Id, Idempotency-Key",
+      exposed = "Sync-Position, X-Request-Id, Retry-After, Location, Idempotency-Replayed, X-Total",
     }, described {
       origins = "*", credentials = false, maxAge = 0, headers = { "Content-Type", "X-Session-Id" },
       exposeHeaders = { "X-Total" },
     })
+  end)
+
+  it("lets pages send an Idempotency-Key, and says so once", function()
+    local function headers(list)
+      return described({ origins = "*", headers = list }).headers
+    end
+    assert.equal("", headers(nil))
+    assert.equal("", headers {})
+    assert.equal("X-A, Idempotency-Key", headers { "X-A" })
+    assert.equal("idempotency-key, X-A", headers { "idempotency-key", "X-A" })
   end)
 
   it("writes origins as browsers do", function()
@@ -109,6 +119,6 @@ describe("app:cors", function()
     app:cors { origins = "*" }
     local ok, problem = pcall(function() app:cors { origins = "*" } end)
     assert.is_false(ok)
-    assert.truthy(problem:find("cors_spec.lua:110: app:cors was called already", 1, true), problem)
+    assert.truthy(problem:find("cors_spec.lua:120: app:cors was called already", 1, true), problem)
   end)
 end)

@@ -78,6 +78,15 @@ describe("the description of an app", function()
     }, document.paths["/api/tasks"].get.parameters)
   end)
 
+  it("says of mutations that they may have a session and an Idempotency-Key", function()
+    assert.same({
+      { ["$ref"] = "#/components/parameters/SessionId" }, { ["$ref"] = "#/components/parameters/IdempotencyKey" },
+    }, document.paths["/api/tasks"].post.parameters)
+    local key = document.components.parameters.IdempotencyKey
+    assert.same({ "header", "Idempotency-Key", false }, { key["in"], key.name, key.required })
+    assert.equal(255, key.schema.maxLength)
+  end)
+
   it("has bodies, those of an entity by name", function()
     local function body(path, method)
       local of = document.paths[path][method].requestBody
@@ -110,13 +119,13 @@ describe("the description of an app", function()
       return table.concat(list, " ")
     end
     assert.equal("200 400 401 default", statuses("/api/tasks", "get"))
-    assert.equal("201 400 401 415 default", statuses("/api/tasks", "post"))
+    assert.equal("201 400 401 409 415 422 default", statuses("/api/tasks", "post"))
     assert.equal("200 401 404 default", statuses("/api/tasks/{id}", "get"))
-    assert.equal("200 400 401 404 415 default", statuses("/api/tasks/{id}", "patch"))
-    assert.equal("200 400 401 404 415 default", statuses("/api/tasks/{id}", "put"))
-    assert.equal("200 204 401 404 default", statuses("/api/tasks/{id}", "delete"))
-    assert.equal("200 204 401 default", statuses("/api/tasks/{id}/complete", "post"))
-    assert.equal("200 204 400 415 default", statuses("/login", "post"))
+    assert.equal("200 400 401 404 409 415 422 default", statuses("/api/tasks/{id}", "patch"))
+    assert.equal("200 400 401 404 409 415 422 default", statuses("/api/tasks/{id}", "put"))
+    assert.equal("200 204 401 404 409 422 default", statuses("/api/tasks/{id}", "delete"))
+    assert.equal("200 204 401 409 422 default", statuses("/api/tasks/{id}/complete", "post"))
+    assert.equal("200 204 400 409 415 422 default", statuses("/login", "post"))
     assert.equal("200 401 default", statuses("/", "get"))
     assert.equal("200 400 401", statuses("/api/events", "get"))
   end)

@@ -258,12 +258,26 @@ bool broker_make_journal(struct pillar_broker *b, struct error *e)
     return b->journal != NULL ? true : error_no_memory(e);
 }
 
+bool broker_make_idempotency(struct pillar_broker *b, struct error *e)
+{
+    char url[64];
+
+    b->in_flight = in_flight_create();
+    if (b->in_flight == NULL)
+        return error_no_memory(e);
+    if (strcmp(b->options->values.database, "none") != 0)
+        return true;
+    snprintf(url, sizeof url, "memory:records-%p", (void *)b);
+    b->records = db_open(url, e);
+    return b->records != NULL && idempotency_prepare(b->records, e);
+}
+
 static bool assemble(struct pillar_broker *b, const char *script, struct error *e)
 {
     const struct journal_reader reader = {recall_event, begin_server, b};
     size_t applied;
 
-    if (!broker_load(b, script, e) || !broker_make_journal(b, e))
+    if (!broker_load(b, script, e) || !broker_make_journal(b, e) || !broker_make_idempotency(b, e))
         return false;
     /* The address before the database: a broker that is started twice by mistake changes nothing. */
     return make_limits(b, e) && make_server(b, e) && broker_open_history(b, &reader, e) &&
@@ -376,6 +390,8 @@ void pillar_broker_destroy(struct pillar_broker *b)
     program_unref(b->program);
     sources_free(b->failed);
     database_lock_release(b->database_lock); /* the workers have closed the database */
+    db_close(b->records);
+    in_flight_free(b->in_flight);
     journal_free(b->journal);
     bus_free(b->bus);
     user_rates_free(b->user_rates);

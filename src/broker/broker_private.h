@@ -12,6 +12,7 @@
 #include "base/secrets.h"
 #include "http/http.h"
 #include "program.h"
+#include "script/in_flight.h"
 #include "script/user_rates.h"
 #include "settings.h"
 
@@ -32,6 +33,8 @@ struct pillar_broker {
     char made_secret[2 * SECRET_BYTES_MIN + 1]; /* signs sessions where the options have no secret */
     struct networks proxies;                    /* whose X-Forwarded-For is believed */
     struct user_rates *user_rates;              /* NULL: there is no limit */
+    struct in_flight *in_flight;                /* requests with an Idempotency-Key */
+    struct db *records;                         /* of those, where there is no database; else NULL */
 
     pthread_mutex_t program_lock; /* guards what follows, for moments only */
     pthread_cond_t program_left;  /* a replaced program is down to one reference; a retirement is called off, or over */
@@ -72,6 +75,9 @@ bool broker_make_journal(struct pillar_broker *b, struct error *e);
  * begins that clients may come back to, and is given the events since.
  */
 bool broker_open_history(struct pillar_broker *b, const struct journal_reader *reader, struct error *e);
+
+/* What requests with an Idempotency-Key need. */
+bool broker_make_idempotency(struct pillar_broker *b, struct error *e);
 
 /* What the options say of requests and streams. */
 struct guard_limits broker_guard_limits(const struct pillar_broker *b);

@@ -181,6 +181,16 @@ static void finish_stream(struct pillar_broker *broker, struct exchange *ex)
 
 /* --- the broker's own endpoints --- */
 
+/* Answers what is wrong with an Idempotency-Key. */
+static bool check_idempotency_key(struct exchange *ex)
+{
+    if (replay_key_valid(&ex->request))
+        return true;
+    http_respond_error(ex, 400, "invalid_field",
+                       "Idempotency-Key must be one header of 1 to 255 visible ASCII characters", "Idempotency-Key");
+    return false;
+}
+
 static void submit(struct exchange *ex, size_t route)
 {
     ex->kind = EXCHANGE_ROUTE;
@@ -208,7 +218,8 @@ static void run_emit(struct pillar_broker *broker, struct exchange *ex)
         return;
     }
     if (has_emit_key(broker, ex)) {
-        submit(ex, program_of(ex)->app->emit_route);
+        if (check_idempotency_key(ex))
+            submit(ex, program_of(ex)->app->emit_route);
         return;
     }
     response_set_error(ex, 401, "unauthorized", "the request needs the emit key: Authorization: Bearer KEY", "");
@@ -307,7 +318,8 @@ static void run_route(struct exchange *ex, size_t route)
                            "a browser sent this for a page of another site, which app:cors does not let in", "");
         return;
     }
-    submit(ex, route);
+    if (only_reads(ex) || check_idempotency_key(ex))
+        submit(ex, route);
 }
 
 /* A slash inside a segment was an encoded one: no file has it in its name. */

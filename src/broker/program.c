@@ -10,6 +10,7 @@
 #include "base/logger.h"
 #include "broker_private.h"
 #include "db/db.h"
+#include "db/idempotency.h"
 #include "db/migrate.h"
 #include "harness/harness.h"
 #include "script/sources.h"
@@ -108,6 +109,21 @@ bool program_check(const struct pillar_broker *b, const struct program *p, struc
 
 /* --- preparing --- */
 
+static struct replay_config replay_settings(const struct pillar_broker *b)
+{
+    const struct settings *s = &b->options->values;
+    uint64_t bytes = s->idempotency_bytes;
+
+    /* In memory no answer may take the room of all others. */
+    if (b->records != NULL && bytes > s->idempotency_memory / 4)
+        bytes = s->idempotency_memory / 4;
+    return (struct replay_config){.in_flight = b->in_flight,
+                                  .memory = b->records,
+                                  .age_ms = s->idempotency_age,
+                                  .answer_bytes = (size_t)bytes,
+                                  .memory_bytes = (size_t)s->idempotency_memory};
+}
+
 static const char *database_of(const struct pillar_broker *b)
 {
     const char *url = b->options->values.database;
@@ -134,6 +150,7 @@ bool program_make_pool(struct program *p, struct error *e)
                    .survives = b->harness == NULL ? NULL : harness_survives,
                    .survives_context = b->harness,
                    .user_rates = b->user_rates,
+                   .replay = replay_settings(b),
                    .limits = {.event_bytes = (size_t)s->max_event_bytes,
                               .event_targets = (size_t)s->max_event_targets,
                               .events = (size_t)s->max_events,
@@ -176,7 +193,7 @@ bool program_migrate(const struct program *p, size_t *applied, struct error *e)
         /* At a reload every mutation waits for it. */
         if (b->started)
             db_set_guard(db, is_late, &deadline_ns);
-        ok = migrate(db, p->app->migrations, p->app->migration_count, applied, e);
+        ok = migrate(db, p->app->migrations, p->app->migration_count, applied, e) && idempotency_prepare(db, e);
         if (!ok && b->started && is_late(&deadline_ns))
             (void)error_set(e, "migration",
                             "%s: the migrations take longer than --load-deadline, while every mutation "

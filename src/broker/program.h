@@ -34,8 +34,8 @@ bool program_check(const struct pillar_broker *b, const struct program *p, struc
 /* Makes the workers, which pool_start sets to work. */
 bool program_make_pool(struct program *p, struct error *e);
 
-/* Migrates the database, under the write lock; "busy" when that cannot be had within the load deadline. *applied: how many
- * steps were due. The last step before the program is used, so that one that cannot be used changes nothing. */
+/* Migrates the database, under the write lock, and makes the broker's own tables; "busy" when the lock cannot be had within
+ * the load deadline. *applied: how many steps were due. The last step before the program is used, so that one that cannot be used changes nothing. */
 bool program_migrate(const struct program *p, size_t *applied, struct error *e);
 
 /* Gives a reference back; the last one frees the program, whose pool must have been stopped. Accepts NULL. */

@@ -69,6 +69,9 @@ struct settings {
     uint64_t max_events;
     uint64_t max_events_bytes;
     uint64_t drain_timeout;
+    uint64_t idempotency_age;
+    uint64_t idempotency_bytes;
+    uint64_t idempotency_memory;
 };
 
 enum { SETTING_COUNT_MAX = 64 };

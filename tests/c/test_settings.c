@@ -251,6 +251,9 @@ TEST(values_have_their_range)
     ACCEPTS("history-bytes", "4KiB", history_bytes, 4096);
     refuses("history-bytes", "4095");
     ACCEPTS("drain-timeout", "0", drain_timeout, 0);
+    ACCEPTS("idempotency-age", "2d", idempotency_age, 2 * 24 * 3600 * 1000);
+    ACCEPTS("idempotency-bytes", "0", idempotency_bytes, 0);
+    ACCEPTS("idempotency-memory", "1MiB", idempotency_memory, 1024 * 1024);
 }
 
 TEST(values_that_wrap_around_are_refused)

@@ -192,7 +192,7 @@ end)
 
 describe("a commit that fails", function()
   -- The file system takes no more of the database's log, as when the disk is full.
-  local full = { "sh", "-c", 'ulimit -f 400; exec "$@"', "sh" }
+  local full = { "sh", "-c", 'ulimit -f 800; exec "$@"', "sh" }
   local broker
 
   setup(function() broker = Broker.start { script = "tests/e2e/apps/lab.lua", prefix = full } end)

@@ -48,6 +48,8 @@
     X(COUNT_HANDLER_DEADLINES, "handler_deadlines", "Script handlers ended at their deadline.")                        \
     X(COUNT_HANDLER_MEMORY, "handler_memory", "Script handlers ended at the memory limit.")                            \
     X(COUNT_SILENT_CHANGES, "silent_changes", "Mutations that nobody was told of.")                                    \
+    X(COUNT_IDEMPOTENCY_REPLAYS, "idempotency_replays", "Mutations that were repeated, and got their first answer.")   \
+    X(COUNT_IDEMPOTENCY_CONFLICTS, "idempotency_conflicts", "Mutations refused because of their Idempotency-Key.")     \
     X(COUNT_COMMITS, "commits", "Transactions committed.")                                                             \
     X(COUNT_COMMIT_FAILURES, "commit_failures", "Transactions that could not be committed.")                           \
     X(COUNT_JOBS_TAKEN, "jobs_taken", "Requests taken from the request queue.")                                        \

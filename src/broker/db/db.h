@@ -129,6 +129,9 @@ void db_forget_changes(struct db *db);
  * labels". Of many tables a few. Returns false, and appends nothing, when there are none. */
 bool db_append_changed_tables(const struct db *db, struct buf *out);
 
+/* Whether there are any. */
+bool db_has_changes(const struct db *db);
+
 /* Runs a text of any number of statements without parameters; what the broker keeps for itself is refused. Not for
  * reading: with db_set_read_only it is "read_only". */
 bool db_run_script(struct db *db, const char *sql, struct error *e);

@@ -665,3 +665,8 @@ bool db_append_changed_tables(const struct db *db, struct buf *out)
 {
     return changes_append(&db->changes, out);
 }
+
+bool db_has_changes(const struct db *db)
+{
+    return db->changes.count > 0;
+}

@@ -452,8 +452,8 @@ static bool start(struct harness *h, struct error *e)
     h->hub = stream_hub_create(&config, h->now_ms, &h->counters);
     if (h->hub == NULL)
         return error_no_memory(e);
-    if (!broker_make_journal(b, e) || !broker_open_history(b, &reader, e) || !program_make_pool(b->program, e) ||
-        !program_migrate(b->program, &applied, e))
+    if (!broker_make_journal(b, e) || !broker_make_idempotency(b, e) || !broker_open_history(b, &reader, e) ||
+        !program_make_pool(b->program, e) || !program_migrate(b->program, &applied, e))
         return false;
     h->outlet = (struct bus_outlet){.deliver = deliver};
     bus_attach(b->bus, &h->outlet);

@@ -8,6 +8,7 @@
 
 #include "base/exchange.h"
 #include "bus/event.h"
+#include "script/in_flight.h"
 
 struct worker;
 
@@ -38,6 +39,21 @@ enum job_access {
     JOB_FREE    /* transaction = false: writes inside of db:transaction only */
 };
 
+enum replay_state {
+    REPLAY_OFF,     /* there is no Idempotency-Key, or nothing more to record */
+    REPLAY_RUNS,    /* the key is new */
+    REPLAY_NOTING,  /* JOB_FREE: the transaction under way says that something is changed */
+    REPLAY_NOTED,   /* JOB_FREE: and it is committed */
+    REPLAY_REPEATED /* the answer is an earlier one: nothing was done */
+};
+
+/* What script/replay.h knows of the job's Idempotency-Key. */
+struct replay {
+    enum replay_state state;
+    struct idempotency_id id;
+    struct in_flight_entry entry;
+};
+
 struct job {
     struct worker *worker;
     struct exchange *ex; /* NULL when no request is behind it */
@@ -51,6 +67,7 @@ struct job {
     struct str user_id;    /* who authenticate said it is; in the exchange's arena */
     struct str session_id; /* the request's; borrowed */
     uint64_t deadline_ns;
+    struct replay replay;
 };
 
 #endif

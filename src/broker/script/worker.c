@@ -20,7 +20,9 @@ struct worker {
     const struct app *app;
     struct journal *journal;
     struct script_state *state;
-    struct db *db;            /* NULL: none */
+    struct db *db;           /* NULL: none */
+    struct db *transactions; /* in which transactions are made: db, or where records are without one */
+    struct replays replays;
     struct event_list events; /* drafts of the transaction under way */
     struct exchange *batch;   /* held until the commit, newest first */
     bool batch_open;
@@ -84,6 +86,8 @@ struct worker *worker_create(const struct worker_config *config, const struct ap
     }
     if (w->db != NULL)
         db_set_guard(w->db, script_state_must_stop, w->state);
+    w->transactions = w->db != NULL ? w->db : config->replay.memory;
+    w->replays = (struct replays){&config->replay, journal, w->db, &w->counters};
     return w;
 }
 
@@ -239,10 +243,10 @@ static int run_in_lua(lua_State *L)
         return 0;
     if (lua_isnil(L, answer) && stream)
         ex->response.status = 200;
-    else if (lua_isnil(L, answer))
-        take_answer(L, ex, call_runtime(L, "handle", runtime, request, ex));
-    else
+    else if (!lua_isnil(L, answer))
         take_answer(L, ex, answer);
+    else if (replay_admit(&job->worker->replays, job))
+        take_answer(L, ex, call_runtime(L, "handle", runtime, request, ex));
     return 0;
 }
 
@@ -363,7 +367,7 @@ static bool commit(struct worker *w, struct error *e)
 {
     size_t changes = event_list_settle(&w->events);
     bool ok = survives(w, BEFORE_COMMIT, e) && journal_prepare(w->journal, w->db, w->events.at, w->events.count, e) &&
-              (w->db == NULL || db_commit(w->db, e)) && survives(w, AFTER_COMMIT, e);
+              db_commit(w->transactions, e) && survives(w, AFTER_COMMIT, e);
 
     if (ok) {
         journal_publish(w->journal, w->events.at, w->events.count);
@@ -373,9 +377,14 @@ static bool commit(struct worker *w, struct error *e)
     }
     counter_add(&w->counters, COUNT_COMMIT_FAILURES, 1);
     journal_doubt(w->journal);
-    if (w->db != NULL)
-        db_rollback(w->db);
+    db_rollback(w->transactions);
     return false;
+}
+
+/* Whether a job has written or emitted anything that was not undone. */
+static bool has_changed(const struct worker *w, const struct job *job)
+{
+    return w->events.count > job->first_event || (w->db != NULL && db_has_changes(w->db));
 }
 
 /* --- readers --- */
@@ -397,6 +406,22 @@ static void add_position(struct worker *w, struct exchange *ex, uint64_t before)
     (void)response_add_header(ex, STR("Sync-Position"), value, NULL);
 }
 
+/* The answer of a route with transaction = false, for who asks again; the request is answered either way. */
+static void keep_answer(struct worker *w, struct job *job)
+{
+    struct error e;
+
+    if (w->dead || !replay_wants_answer(&w->replays, job))
+        return;
+    job->deadline_ns = clock_monotonic_ns() + w->config->deadline_ms * 1000000ull;
+    script_state_arm(w->state, job->deadline_ns);
+    if (worker_begin(job, &e) && replay_answer(&w->replays, job, &e) && worker_commit(job, &e))
+        return;
+    worker_rollback(job);
+    if (!w->dead)
+        log_error("db", "%.*s: its answer cannot be kept: %s", STR_ARG(job->ex->request.id), e.message);
+}
+
 void worker_run_reader(struct worker *w, struct exchange *ex)
 {
     bool reads = ex->kind == EXCHANGE_STREAM || w->app->routes[ex->route].mode == ROUTE_READ;
@@ -412,6 +437,9 @@ void worker_run_reader(struct worker *w, struct exchange *ex)
         db_begin_read(w->db);
     run_handler(w, &job);
     worker_rollback(&job);
+    if (exchange_settle(ex))
+        keep_answer(w, &job);
+    replay_leave(&w->replays, &job);
     if (w->dead)
         return;
     if (reads && ex->kind == EXCHANGE_ROUTE)
@@ -419,7 +447,6 @@ void worker_run_reader(struct worker *w, struct exchange *ex)
     if (w->db != NULL)
         db_end_read(w->db);
     silence_look_at_changes(w->silence, &job, job.told + w->events.count - job.first_event, w->db);
-    (void)exchange_settle(ex);
     ex->complete(ex);
     if (w->recycle)
         recycle_state(w);
@@ -436,7 +463,7 @@ bool worker_begin(struct job *job, struct error *e)
     if (!journal_lock(w->journal, job->deadline_ns))
         return error_set(e, "busy", "another transaction did not end in time");
     job->holds_lock = true;
-    if (w->db != NULL && !db_begin_write(w->db, e)) {
+    if (!db_begin_write(w->transactions, e)) {
         worker_rollback(job);
         return false;
     }
@@ -472,7 +499,13 @@ bool worker_commit(struct job *job, struct error *e)
         return error_set(e, "sql", "a db:try or db:transaction inside did not end: a coroutine that was left?");
     }
     silence_look_at_events(w->silence, job, &w->events);
+    if (!replay_note(&w->replays, job, has_changed(w, job), e)) {
+        replay_settle(job, false);
+        worker_rollback(job);
+        return false;
+    }
     bool ok = commit(w, e);
+    replay_settle(job, ok);
     if (ok)
         job->told += w->events.count;
     end_transaction(job);
@@ -483,10 +516,8 @@ void worker_rollback(struct job *job)
 {
     if (!job->holds_lock)
         return;
-    if (job->worker->db != NULL) {
-        db_finish_all(job->worker->db);
-        db_rollback(job->worker->db);
-    }
+    db_finish_all(job->worker->transactions);
+    db_rollback(job->worker->transactions);
     end_transaction(job);
 }
 
@@ -505,11 +536,9 @@ void worker_begin_batch(struct worker *w)
     (void)journal_lock(w->journal, 0);
     w->batch_open = true;
     w->standing = 0;
-    if (w->db == NULL)
-        return;
     /* Waiting for another process's lock is bounded as a handler is. */
     script_state_arm(w->state, clock_monotonic_ns() + w->config->deadline_ms * 1000000ull);
-    w->batch_open = db_begin_write(w->db, &e);
+    w->batch_open = db_begin_write(w->transactions, &e);
     if (!w->batch_open)
         log_error("db", "cannot begin a transaction: %s", e.message);
 }
@@ -548,6 +577,18 @@ static bool keep(struct worker *w, struct exchange *ex)
     return false;
 }
 
+/* In the handler's savepoint, so that nothing stands without its record. */
+static bool record(struct worker *w, struct job *job)
+{
+    struct error e;
+
+    if (replay_record(&w->replays, job, has_changed(w, job), &e))
+        return true;
+    log_error("db", "%.*s: its answer cannot be kept: %s", STR_ARG(job->ex->request.id), e.message);
+    set_overload_error(job->ex, "unavailable", "the change could not be stored; try again");
+    return false;
+}
+
 static void run_emission(struct worker *w, struct exchange *ex)
 {
     for (size_t i = 0; i < ex->event_count; i++) {
@@ -578,12 +619,12 @@ void worker_run_writer(struct worker *w, struct exchange *ex)
     else
         run_handler(w, &job);
     bool stands = ex->response.status < 400 && exchange_settle(ex);
-    if (!stands || !keep(w, ex)) {
+    if (!stands || !record(w, &job) || !keep(w, ex)) {
         (void)exchange_settle(ex);
         undo(w, &job);
         return;
     }
-    w->standing++;
+    w->standing += job.replay.state == REPLAY_REPEATED ? 0 : 1;
     silence_look_at_events(w->silence, &job, &w->events);
     silence_look_at_changes(w->silence, &job, job.told + w->events.count - job.first_event, w->db);
 }
@@ -597,8 +638,7 @@ static bool commit_batch(struct worker *w)
         return true;
     if (!w->batch_open) {
         counter_add(&w->counters, COUNT_COMMIT_FAILURES, 1);
-        if (w->db != NULL)
-            db_rollback(w->db);
+        db_rollback(w->transactions);
     }
     log_error("db", "a transaction was not committed: %s", e.message);
     return false;

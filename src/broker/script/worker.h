@@ -13,6 +13,7 @@
 #include "db/journal.h"
 #include "script/app.h"
 #include "script/job.h"
+#include "script/replay.h"
 #include "script/user_rates.h"
 
 struct sources;
@@ -32,6 +33,7 @@ struct worker_config {
     bool dev;                      /* error answers tell what went wrong */
     struct user_rates *user_rates; /* borrowed; how often users ask. NULL: there is no limit */
     struct script_limits limits;
+    struct replay_config replay;
     struct secrets secrets; /* for pillar.auth; the texts outlive the worker */
     /* Asked on both sides of a COMMIT; false: from there on it is as if the process had died. NULL: never asked. */
     bool (*survives)(void *context, enum commit_stage stage);

@@ -139,6 +139,7 @@ static struct http_config http_settings(const struct pillar_broker *b, const cha
         .body_timeout_ms = s->body_timeout,
         .idle_timeout_ms = s->idle_timeout,
         .write_timeout_ms = s->write_timeout,
+        .peer_timeout_ms = s->peer_timeout,
         .handler_deadline_ms = s->handler_deadline,
         .queue_timeout_ms = s->queue_timeout,
         .stream = broker_stream_config(b),

@@ -189,6 +189,12 @@ static const struct setting settings_table[] = {
      AT(write_timeout),
      1,
      DAY},
+    {{"peer-timeout", "PILLAR_PEER_TIMEOUT", "TIME", "60s",
+      "Time for which a client's system may acknowledge nothing, write-timeout at the least; 0: any.", 0},
+     KIND_TIME,
+     AT(peer_timeout),
+     0,
+     DAY},
 
     {{"queue-size", "PILLAR_QUEUE_SIZE", "N", "1024",
       "Requests that wait for a script worker, mutations and others each.", 0},
@@ -562,14 +568,26 @@ bool options_set(struct pillar_options *options, enum setting_source source, con
     return true;
 }
 
-bool options_check(const struct pillar_options *options, struct error *e)
+static bool refuse_pair(const char *name, const char *problem, struct error *e)
 {
-    if (options->values.retry_min <= options->values.retry_max)
-        return true;
-    (void)error_field(e, "retry-min", "retry-min must not be above retry-max");
+    (void)error_field(e, name, "%s", problem);
     if (e != NULL)
         e->code = "invalid_option";
     return false;
+}
+
+bool options_check(const struct pillar_options *options, struct error *e)
+{
+    const struct settings *s = &options->values;
+
+    if (s->retry_min > s->retry_max)
+        return refuse_pair("retry-min", "retry-min must not be above retry-max", e);
+    if (s->peer_timeout > 0 && s->peer_timeout < s->write_timeout)
+        return refuse_pair("peer-timeout",
+                           "peer-timeout must not be below write-timeout: TCP cannot tell a client that takes nothing "
+                           "from one that is gone",
+                           e);
+    return true;
 }
 
 struct pillar_options *pillar_options_create(void)

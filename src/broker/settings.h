@@ -46,6 +46,7 @@ struct settings {
     uint64_t body_timeout;
     uint64_t idle_timeout;
     uint64_t write_timeout;
+    uint64_t peer_timeout; /* 0: that of the system */
     uint64_t queue_size;
     uint64_t batch_size;
     uint64_t batch_time;
@@ -94,7 +95,7 @@ struct pillar_options *options_copy(const struct pillar_options *options);
 /* Appends the names of the settings whose values differ, "listen, workers". */
 void options_list_differences(struct pillar_options *a, struct pillar_options *b, struct buf *names);
 
-/* Checks what no setting can check alone: retry-min against retry-max. */
+/* Checks what no setting can check alone: retry-min against retry-max, peer-timeout against write-timeout. */
 bool options_check(const struct pillar_options *options, struct error *e);
 
 /* "HOST:PORT", "[::1]:8080", ":8080" or "8080". The host is copied. Failure: "invalid_option". */

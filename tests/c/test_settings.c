@@ -347,6 +347,14 @@ TEST(the_retry_range_is_checked_as_a_whole)
     assert_false(options_check(o, &e));
     assert_error(&e, "invalid_option", "retry-min");
     assert_false(options_check(o, NULL));
+    sets(o, "retry-min", "5s");
+    sets(o, "write-timeout", "60s");
+    assert_true(options_check(o, &e));
+    sets(o, "write-timeout", "60001ms");
+    assert_false(options_check(o, &e));
+    assert_error(&e, "invalid_option", "peer-timeout");
+    sets(o, "peer-timeout", "0");
+    assert_true(options_check(o, &e));
     pillar_options_free(o);
 }
 

@@ -469,7 +469,8 @@ void h1_accept(struct io_loop *loop)
         loop->refuse_count++;
         counter_add(&loop->counters, COUNT_CONNECTIONS_REFUSED, 1);
     }
-    int failed = transport_accept(&c->transport, &loop->uv, (uv_stream_t *)&loop->listener, &events);
+    int failed = transport_accept(&c->transport, &loop->uv, (uv_stream_t *)&loop->listener, &events,
+                                  loop->config->peer_timeout_ms);
     if (failed != 0 || loop->draining || (c->refused && loop->refuse_count > REFUSE_ROOM)) {
         h1_close(c);
         return;

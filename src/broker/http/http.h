@@ -30,6 +30,7 @@ struct http_config {
     uint64_t body_timeout_ms;
     uint64_t idle_timeout_ms;
     uint64_t write_timeout_ms;
+    uint64_t peer_timeout_ms;     /* for which a peer may acknowledge nothing; 0: that is left to the system */
     uint64_t handler_deadline_ms; /* when a worker is given up on; 0: never */
     uint64_t queue_timeout_ms;    /* when a request that waits for a worker is */
     struct stream_config stream;

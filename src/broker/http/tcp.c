@@ -1,9 +1,14 @@
 /* The transport over a libuv TCP handle. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "http/io_loop.h"
 #include "http/transport.h"
+
+enum { KEEPALIVE_PROBES = 3, KEEPALIVE_MOST_S = 32767 };
 
 struct pending_write {
     uv_write_t request;
@@ -38,7 +43,41 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
         t->events->on_error(t);
 }
 
-int transport_accept(struct transport *t, uv_loop_t *loop, uv_stream_t *listener, const struct transport_events *events)
+static bool set_option(int fd, int level, int name, uint64_t value)
+{
+    int number = (int)value;
+
+    return setsockopt(fd, level, name, &number, sizeof number) == 0;
+}
+
+/*
+ * A peer that is gone without a FIN acknowledges nothing. TCP_USER_TIMEOUT (RFC 5482) ends a connection whose data nobody
+ * acknowledges. One on which nothing is sent asks by keep-alives (RFC 9293, section 3.8.4): the first when half of the time
+ * is over, the others spread over the rest, so that a lost one does not end a connection; on Linux it is TCP_USER_TIMEOUT
+ * again that says when there have been enough. It also ends a connection whose peer is there and has no room for so long,
+ * so it may not be shorter than the time that http allows for that: options_check sees to it.
+ */
+static int watch_peer(const struct transport *t, uint64_t timeout_ms)
+{
+    uint64_t seconds = (timeout_ms + 999) / 1000;
+    uint64_t first = seconds < 2 ? 1 : seconds / 2 < KEEPALIVE_MOST_S ? seconds / 2 : KEEPALIVE_MOST_S;
+    uint64_t step = (seconds - first + KEEPALIVE_PROBES - 1) / KEEPALIVE_PROBES;
+    int fd;
+
+    if (timeout_ms == 0)
+        return 0;
+    int failed = uv_fileno((const uv_handle_t *)&t->tcp, &fd);
+    if (failed != 0)
+        return failed;
+    bool ok = set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) && set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, first) &&
+              set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, step == 0 ? 1 : step) &&
+              set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) &&
+              set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, timeout_ms);
+    return ok ? 0 : uv_translate_sys_error(errno);
+}
+
+int transport_accept(struct transport *t, uv_loop_t *loop, uv_stream_t *listener, const struct transport_events *events,
+                     uint64_t peer_timeout_ms)
 {
     t->events = events;
     int failed = uv_tcp_init(loop, &t->tcp);
@@ -48,6 +87,8 @@ int transport_accept(struct transport *t, uv_loop_t *loop, uv_stream_t *listener
     failed = uv_accept(listener, (uv_stream_t *)&t->tcp);
     if (failed == 0)
         failed = uv_tcp_nodelay(&t->tcp, 1);
+    if (failed == 0)
+        failed = watch_peer(t, peer_timeout_ms);
     return failed;
 }
 

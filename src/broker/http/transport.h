@@ -33,9 +33,12 @@ struct transport {
     const struct transport_events *events;
 };
 
-/* Takes a connection from a listener. Returns 0, or a negative libuv error; on_closed is due in both cases. */
-int transport_accept(struct transport *t, uv_loop_t *loop, uv_stream_t *listener,
-                     const struct transport_events *events);
+/*
+ * Takes a connection from a listener. A peer that acknowledges nothing for `peer_timeout_ms` is gone, and on_error says so;
+ * 0: that is left to the system. Returns 0, or a negative libuv error; on_closed is due in both cases.
+ */
+int transport_accept(struct transport *t, uv_loop_t *loop, uv_stream_t *listener, const struct transport_events *events,
+                     uint64_t peer_timeout_ms);
 
 void transport_read(struct transport *t);
 void transport_stop_reading(struct transport *t);

@@ -95,7 +95,7 @@ function Broker.start(options)
   local self = Broker.spawn(args, { env = options.env, dir = dir, prefix = options.prefix })
   self.owns_dir = not options.dir
   wait.until_true("the broker to start", function()
-    self.port = tonumber(self.output:match("listening on http://127%.0%.0%.1:(%d+)"))
+    self.port = tonumber(self.output:match("listening on http://[%d.]+:(%d+)"))
     return self.port or self.exit
   end)
   if not self.port then

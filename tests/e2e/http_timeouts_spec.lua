@@ -260,6 +260,47 @@ describe("the limit on", function()
       raw.wait_metric(broker, "connections", 1)
     end)
 
+    it("counts a stream that it closes", function()
+      local before, resyncs = broker:metric("timeouts_total"), broker:metric("resyncs_total")
+      local stream = broker:stream()
+      stream.socket:pause()
+      for _ = 1, 150 do
+        assert.equal(204, broker:request("POST", "/emit").status)
+      end
+      raw.wait_metric(broker, "timeouts_total", before + 1)
+      raw.wait_metric(broker, "streams", 0)
+      assert.equal(resyncs, broker:metric("resyncs_total"))
+      -- What the system had taken arrives: whole events, the last one perhaps cut.
+      stream.socket:resume()
+      stream.socket:wait_closed()
+      local events = stream:events()
+      assert.is_true(#events > 0 and #events < 150, #events .. " events came")
+    end)
+
+    it("bears a stream that reads slowly", function()
+      local before = broker:metric("timeouts_total")
+      local stream = broker:stream()
+      local socket = stream.socket
+      socket.handle:recv_buffer_size(65536)
+      socket:pause()
+      for _ = 1, 150 do
+        assert.equal(204, broker:request("POST", "/emit").status)
+      end
+      -- A sip each 100 ms: the whole takes several times as long as the limit.
+      local timer = uv.new_timer()
+      local take = socket.on_data
+      socket.on_data = function()
+        socket:pause()
+        take(socket)
+      end
+      timer:start(0, 20, function() socket:resume() end)
+      stream:wait_events(150)
+      timer:close()
+      assert.is_true(wait.now() - stream.started > 600, "it was fast")
+      assert.equal(before, broker:metric("timeouts_total"))
+      stream:close()
+    end)
+
     it("does not close a stream that is silent", function()
       local stream = broker:stream()
       local other = broker:socket()

@@ -37,7 +37,7 @@ struct h1 {
     struct stream *stream;
     struct h1_file *file;
     union {
-        size_t unwritten; /* H1_WRITING, H1_STREAM: bytes that the transport held when it was last looked at */
+        size_t unwritten; /* H1_WRITING, H1_STREAM: what transport_unwritten said when it was last asked */
         size_t lingered;  /* H1_LINGER: bytes dropped */
     };
     uint8_t state;

@@ -65,12 +65,13 @@ static void append_length(struct buf *out, uint64_t length)
 /* Leaves to the transport what the socket does not take now, for as long as the client takes some of it in time. */
 static bool write_later(struct h1 *c, struct str bytes, void (*release)(void *owner), void *owner)
 {
-    c->unwritten = bytes.len;
     io_loop_arm(c->loop, c, TIMEOUT_WRITE);
-    if (transport_write_later(&c->transport, bytes, release, owner))
-        return true;
-    h1_close(c);
-    return false;
+    if (!transport_write_later(&c->transport, bytes, release, owner)) {
+        h1_close(c);
+        return false;
+    }
+    c->unwritten = transport_unwritten(&c->transport);
+    return true;
 }
 
 /* Sends head and body, and takes the body over. Returns false when a part of them is still to go out. */

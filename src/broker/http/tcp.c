@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "http/io_loop.h"
 #include "http/transport.h"
@@ -144,7 +146,12 @@ bool transport_write_later(struct transport *t, struct str bytes, void (*release
 
 size_t transport_unwritten(const struct transport *t)
 {
-    return uv_stream_get_write_queue_size((const uv_stream_t *)&t->tcp);
+    int fd;
+    int taken = 0; /* by the system, and not acknowledged */
+
+    if (uv_fileno((const uv_handle_t *)&t->tcp, &fd) != 0 || ioctl(fd, SIOCOUTQ, &taken) != 0)
+        taken = 0;
+    return uv_stream_get_write_queue_size((const uv_stream_t *)&t->tcp) + (size_t)taken;
 }
 
 static void on_shutdown(uv_shutdown_t *request, int status)

@@ -53,7 +53,10 @@ ssize_t transport_try_write(struct transport *t, const uv_buf_t *parts, unsigned
  */
 bool transport_write_later(struct transport *t, struct str bytes, void (*release)(void *owner), void *owner);
 
-/* How many bytes of the pending write the socket has not taken. */
+/*
+ * How many bytes the client has not acknowledged, those of the pending write included: the system takes bytes in large
+ * pieces, so a client that reads slowly would seem to read nothing for long.
+ */
 size_t transport_unwritten(const struct transport *t);
 
 /* Sends FIN behind whatever is pending. */

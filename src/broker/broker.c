@@ -117,6 +117,7 @@ struct stream_config broker_stream_config(const struct pillar_broker *b)
                                   .max_per_user = (size_t)s->max_streams_per_user,
                                   .max_per_address = (size_t)s->max_streams_per_address,
                                   .expiry_notice_ms = s->expiry_notice,
+                                  .delivery_log = (size_t)s->delivery_log,
                                   .retry_min_ms = (unsigned)s->retry_min,
                                   .retry_max_ms = (unsigned)s->retry_max};
 }

@@ -330,6 +330,13 @@ static const struct setting settings_table[] = {
      AT(idempotency_memory),
      256 * KIB,
      GIB},
+     10000000},
+    {{"delivery-log", "PILLAR_DELIVERY_LOG", "N", "65536",
+      "Deliveries that a loop remembers, to explain them; 32 bytes each.", 0},
+     KIND_COUNT,
+     AT(delivery_log),
+     0,
+     4194304},
 
     {{"drain-timeout", "PILLAR_DRAIN_TIMEOUT", "TIME", "10s", "Time for requests in hand to end at SIGTERM.", 0},
      KIND_TIME,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/random.h"
@@ -25,12 +26,15 @@ struct stream {
     struct list in_dirty; /* in the hub's list while it has something to send */
     struct stream_hub *hub;
     struct sink *sink;
-    struct str session_id; /* behind the struct */
-    struct str entities;   /* behind the struct */
-    uint32_t sent_tick;    /* the hub's tick at the last send */
-    uint32_t expiry_place; /* in the hub's expiries; 0: it does not expire */
-    uint32_t address;      /* in the hub's tally */
-    bool full;             /* the sink takes no more for now */
+    struct str session_id;  /* behind the struct */
+    uint64_t complete_from; /* it has got, or will get, what it wants of all that came behind this position */
+    uint32_t entities_len;  /* of the names behind the session's */
+    uint32_t session;       /* deliveries_session of its id */
+    uint32_t sent_tick;     /* the hub's tick at the last send */
+    uint32_t expiry_place;  /* in the hub's expiries; 0: it does not expire */
+    uint32_t address;       /* in the hub's tally */
+    uint8_t since;          /* an enum stream_since: how it came to complete_from */
+    bool full;              /* the sink takes no more for now */
 };
 
 struct stream_hub {
@@ -52,6 +56,8 @@ struct stream_hub {
     uint64_t disconnected[DISCONNECTS_KEPT]; /* the users of the last ones, by their hashes */
     struct tally addresses;                  /* how many streams each has */
     uint64_t jitter;
+    struct deliveries deliveries;
+    uint64_t wall_ms; /* when streams were last let send */
 };
 
 static void mark_dirty(void *context, struct subscriber *subscriber)
@@ -77,7 +83,8 @@ struct stream_hub *stream_hub_create(const struct stream_config *config, uint64_
     for (int i = 0; i < WHEEL_SLOTS; i++)
         list_init(&hub->wheel[i]);
     hub->log = event_log_create(&config->log, 0, counters, mark_dirty, hub);
-    if (hub->log == NULL) {
+    if (hub->log == NULL || !deliveries_init(&hub->deliveries, config->delivery_log, clock_wall_ms())) {
+        event_log_free(hub->log);
         free(hub);
         return NULL;
     }
@@ -95,6 +102,7 @@ void stream_hub_free(struct stream_hub *hub)
     if (hub == NULL)
         return;
     event_log_free(hub->log);
+    deliveries_free(&hub->deliveries);
     expiry_free(&hub->expiries);
     tally_free(&hub->addresses);
     free(hub);
@@ -174,10 +182,11 @@ static bool send_own(struct stream *s, const struct buf *bytes)
 
 static bool wants(const struct stream *s, const struct event *ev)
 {
-    if (s->entities.len == 0)
-        return true;
-    struct str rest = s->entities;
+    struct str rest = {s->session_id.ptr + s->session_id.len, s->entities_len};
     struct str name;
+
+    if (rest.len == 0)
+        return true;
     while (str_split(&rest, ',', &name))
         if (str_eq(name, ev->entity))
             return true;
@@ -187,8 +196,9 @@ static bool wants(const struct stream *s, const struct event *ev)
 struct batch {
     struct frame frames[FRAMES_PER_SEND];
     struct log_cursor behind[FRAMES_PER_SEND]; /* where the cursor stands once a frame is taken */
-    unsigned echoes[FRAMES_PER_SEND];          /* withheld before it */
-    unsigned all_echoes;
+    size_t echoes[FRAMES_PER_SEND];            /* withheld before it */
+    uint64_t withheld[FRAMES_PER_SEND];        /* the positions of the echoes */
+    size_t all_echoes;
     size_t count;
     struct log_cursor end; /* where it stands once all are taken, events that it does not want included */
     enum log_walk stopped;
@@ -203,12 +213,12 @@ static void collect(struct stream *s, struct batch *b)
     b->all_echoes = 0;
     b->stopped = LOG_EVENT;
     b->end = s->subscriber.cursor;
-    while (b->count < FRAMES_PER_SEND && bytes < BYTES_PER_SEND) {
+    while (b->count < FRAMES_PER_SEND && b->all_echoes < FRAMES_PER_SEND && bytes < BYTES_PER_SEND) {
         b->stopped = event_log_next(s->hub->log, &s->subscriber, &b->end, &ev);
         if (b->stopped != LOG_EVENT)
             return;
         if (event_is_echo(ev, event_log_user_id(&s->subscriber), s->session_id)) {
-            b->all_echoes++;
+            b->withheld[b->all_echoes++] = ev->position;
             continue;
         }
         if (!wants(s, ev))
@@ -217,6 +227,24 @@ static void collect(struct stream *s, struct batch *b)
         b->frames[b->count] = (struct frame){{ev->frame, ev->frame_len}, ev};
         b->behind[b->count++] = b->end;
         bytes += ev->frame_len;
+    }
+}
+
+/* Notes that the first frames of the batch were taken, and what was withheld before. */
+static void note_deliveries(struct stream *s, const struct batch *b, size_t taken, size_t echoes)
+{
+    struct deliveries *d = &s->hub->deliveries;
+    struct delivery entry = {
+        .user = event_log_user_hash(&s->subscriber), .session = s->session, .at_ms = s->hub->wall_ms};
+
+    for (size_t i = 0; i < taken; i++) {
+        entry.position = b->frames[i].event->position;
+        deliveries_note(d, &entry);
+    }
+    entry.echo = true;
+    for (size_t i = 0; i < echoes; i++) {
+        entry.position = b->withheld[i];
+        deliveries_note(d, &entry);
     }
 }
 
@@ -232,8 +260,10 @@ static bool send_batch(struct stream *s, const struct batch *b)
     }
     bool all = taken == b->count;
     if (all || taken > 0) {
+        size_t echoes = all ? b->all_echoes : b->echoes[taken - 1];
         s->subscriber.cursor = all ? b->end : b->behind[taken - 1];
-        counter_add(s->hub->counters, COUNT_ECHOES, all ? b->all_echoes : b->echoes[taken - 1]);
+        counter_add(s->hub->counters, COUNT_ECHOES, echoes);
+        note_deliveries(s, b, taken, echoes);
     }
     return all;
 }
@@ -258,12 +288,15 @@ static void walk(struct stream *s)
             if (!sent)
                 return;
             event_log_skip(s->hub->log, &s->subscriber);
+            s->complete_from = event_log_head(s->hub->log);
+            s->since = STREAM_LAGGED;
         }
     }
 }
 
 bool stream_hub_flush(struct stream_hub *hub, size_t most)
 {
+    hub->wall_ms = clock_wall_ms();
     for (size_t i = 0; i < most; i++) {
         struct list *node = list_pop(&hub->dirty);
         if (node == NULL)
@@ -273,11 +306,18 @@ bool stream_hub_flush(struct stream_hub *hub, size_t most)
     return !list_empty(&hub->dirty);
 }
 
+/* Lets a stream send what there is for it, as far as its sink takes it now. */
+static void send_now(struct stream *s)
+{
+    s->hub->wall_ms = clock_wall_ms();
+    if (s->subscriber.behind)
+        walk(s);
+}
+
 void stream_writable(struct stream *s)
 {
     s->full = false;
-    if (s->subscriber.behind)
-        walk(s);
+    send_now(s);
 }
 
 /* --- opening and ending --- */
@@ -311,6 +351,8 @@ static void append_opening(struct stream_hub *hub, struct stream *s, struct str 
     uint64_t from = event_log_head(hub->log);
     const char *reason = last_event_id.len == 0 ? NULL : resume(hub, s, last_event_id, &from);
 
+    s->complete_from = from;
+    s->since = last_event_id.len == 0 ? STREAM_OPENED : reason == NULL ? STREAM_RESUMED : STREAM_REFUSED;
     sse_append_retry(out, draw_retry(hub));
     append_ready(hub, out, from, reason == NULL);
     if (reason != NULL)
@@ -331,7 +373,8 @@ static struct stream *allocate(const struct stream_request *request)
     at += request->session_id.len;
     if (request->entities.len > 0)
         memcpy(at, request->entities.ptr, request->entities.len);
-    s->entities = (struct str){at, request->entities.len};
+    s->entities_len = (uint32_t)request->entities.len; /* a request's target has no 4 GiB */
+    s->session = deliveries_session(s->session_id);
     list_init(&s->in_dirty);
     list_init(&s->in_wheel);
     return s;
@@ -384,8 +427,7 @@ struct stream *stream_open(struct stream_hub *hub, const struct stream_request *
     counter_add(hub->counters, COUNT_STREAMS_OPENED, 1);
     (void)send_own(s, &opening);
     buf_free(&opening);
-    if (s->subscriber.behind)
-        walk(s);
+    send_now(s);
     return s;
 }
 
@@ -403,8 +445,7 @@ static void end(struct stream *s, struct str comment)
     struct sink *sink = s->sink;
     struct buf farewell = BUF_EMPTY;
 
-    if (s->subscriber.behind)
-        walk(s);
+    send_now(s);
     stream_hub_append_refusal(s->hub, &farewell, comment);
     (void)send_own(s, &farewell);
     buf_free(&farewell);
@@ -569,4 +610,42 @@ void stream_hub_tick(struct stream_hub *hub, uint64_t now_ms, uint64_t wall_ms)
         hub->tick++;
         keep_awake(hub, &hub->wheel[hub->tick % WHEEL_SLOTS]);
     }
+}
+
+/* --- for who asks what became of an event --- */
+
+struct event *stream_hub_event(const struct stream_hub *hub, uint64_t position)
+{
+    return event_log_find(hub->log, position);
+}
+
+const struct deliveries *stream_hub_deliveries(const struct stream_hub *hub)
+{
+    return &hub->deliveries;
+}
+
+void stream_hub_each(struct stream_hub *hub, struct str user_id, void (*on_stream)(void *context, struct stream *s),
+                     void *context)
+{
+    const struct list *streams = event_log_subscribers(hub->log, user_id);
+
+    if (streams == NULL)
+        return;
+    for (struct list *node = streams->next; node != streams; node = node->next)
+        on_stream(context, list_entry(node, struct stream, subscriber.of_user));
+}
+
+struct str stream_session_id(const struct stream *s)
+{
+    return s->session_id;
+}
+
+void stream_look(struct stream *s, const struct event *ev, struct stream_view *view)
+{
+    send_now(s);
+    *view = (struct stream_view){.session = s->session,
+                                 .wanted = wants(s, ev),
+                                 .since = (enum stream_since)s->since,
+                                 .complete_from = s->complete_from,
+                                 .progress = event_log_progress(s->hub->log, &s->subscriber, ev->position)};
 }

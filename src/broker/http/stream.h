@@ -5,7 +5,7 @@
  * the log and hands frames to its sink; when the sink is full it stops, and when the sink drains it walks on.
  * When the log has dropped what it had yet to see, it says `resync`.
  *
- * The hub runs on one thread and takes the time as an argument.
+ * The hub runs on one thread and takes the time as an argument; when it delivered what, it notes by the wall clock.
  */
 #ifndef PILLAR_HTTP_STREAM_H
 #define PILLAR_HTTP_STREAM_H
@@ -14,6 +14,7 @@
 #include "base/counters.h"
 #include "bus/event_log.h"
 #include "bus/position.h"
+#include "http/deliveries.h"
 #include "http/sink.h"
 
 struct stream;
@@ -27,6 +28,7 @@ struct stream_config {
     size_t max_per_user;       /* streams; 0: any number */
     size_t max_per_address;    /* the same */
     uint64_t expiry_notice_ms; /* how long before its user expires a stream says so */
+    size_t delivery_log;       /* deliveries that are remembered; 0: none */
 };
 
 /* NULL when memory is short. `counters` outlives it. */
@@ -97,5 +99,39 @@ void stream_writable(struct stream *s);
 
 /* The client is gone: releases the stream, sends nothing. */
 void stream_close(struct stream *s);
+
+/* --- for who asks what became of an event --- */
+
+/* The event at this position, borrowed from the hub's log; NULL: it has been trimmed, or there is none. */
+struct event *stream_hub_event(const struct stream_hub *hub, uint64_t position);
+
+/* What the hub remembers of its deliveries. */
+const struct deliveries *stream_hub_deliveries(const struct stream_hub *hub);
+
+/* Calls on_stream for each open stream of the user; it must not open or close any. */
+void stream_hub_each(struct stream_hub *hub, struct str user_id, void (*on_stream)(void *context, struct stream *s),
+                     void *context);
+
+/* The session of a stream, borrowed; empty: it has none. */
+struct str stream_session_id(const struct stream *s);
+
+/* How a stream came to the position behind which it is complete. */
+enum stream_since {
+    STREAM_OPENED,  /* it began there, and asked for no replay */
+    STREAM_RESUMED, /* its client said that it has what came before */
+    STREAM_REFUSED, /* its client asked for a replay, and was told to resync */
+    STREAM_LAGGED   /* it was too slow for the log, and told to resync */
+};
+
+struct stream_view {
+    uint32_t session; /* deliveries_session of its id */
+    bool wanted;      /* the entity is among those that the client asked for */
+    enum stream_since since;
+    uint64_t complete_from;     /* it has got, or will get, what it wants of all that came behind this position */
+    enum log_progress progress; /* up to the event; LOG_MISSED: it is yet to be told to resync */
+};
+
+/* Lets the stream send what there is for it, as far as its sink takes it, and tells how it then stands to an event. */
+void stream_look(struct stream *s, const struct event *ev, struct stream_view *view);
 
 #endif

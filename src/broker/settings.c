@@ -330,7 +330,6 @@ static const struct setting settings_table[] = {
      AT(idempotency_memory),
      256 * KIB,
      GIB},
-     10000000},
     {{"delivery-log", "PILLAR_DELIVERY_LOG", "N", "65536",
       "Deliveries that a loop remembers, to explain them; 32 bytes each.", 0},
      KIND_COUNT,

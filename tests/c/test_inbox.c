@@ -220,6 +220,49 @@ TEST(exchanges_come_back_oldest_first)
     close_inbox(&f);
 }
 
+/* --- exchanges that go from loop to loop --- */
+
+TEST(visitors_come_in_line_with_the_others)
+{
+    struct fixture f;
+    struct exchange ex[3] = {0};
+
+    open_inbox(&f, 1);
+    inbox_put_exchange(&f.inbox, &ex[0]);
+    assert_true(inbox_put_visitor(&f.inbox, &ex[1]));
+    inbox_put_exchange(&f.inbox, &ex[2]);
+    uv_run(&f.loop, UV_RUN_NOWAIT);
+    assert_int_equal(f.woken, 1);
+    take(&f);
+    assert_ptr_equal(f.batch.exchanges, &ex[0]);
+    assert_ptr_equal(ex[0].next, &ex[1]);
+    assert_ptr_equal(ex[1].next, &ex[2]);
+    assert_true(inbox_put_visitor(&f.inbox, &ex[1]));
+    uv_run(&f.loop, UV_RUN_NOWAIT);
+    assert_int_equal(f.woken, 2);
+    take(&f);
+    assert_ptr_equal(f.batch.exchanges, &ex[1]);
+    assert_null(ex[1].next);
+    close_inbox(&f);
+}
+
+TEST(a_closed_inbox_takes_no_visitor)
+{
+    struct fixture f;
+    struct exchange ex[3] = {0};
+
+    open_inbox(&f, 1);
+    assert_true(inbox_put_visitor(&f.inbox, &ex[0]));
+    assert_false(inbox_close(&f.inbox)); /* who is there already is to be seen to first */
+    assert_true(inbox_put_visitor(&f.inbox, &ex[1]));
+    take(&f);
+    assert_true(inbox_close(&f.inbox));
+    assert_false(inbox_put_visitor(&f.inbox, &ex[2]));
+    take(&f);
+    assert_null(f.batch.exchanges);
+    close_inbox(&f);
+}
+
 enum { THREADS = 3, ROUNDS = 2000 };
 
 static void *put_many(void *context)
@@ -230,7 +273,10 @@ static void *put_many(void *context)
         struct exchange *ex = calloc(1, sizeof *ex);
         if (ex == NULL)
             abort();
-        inbox_put_exchange(&f->inbox, ex);
+        if (i % 2 == 0)
+            inbox_put_exchange(&f->inbox, ex);
+        else if (!inbox_put_visitor(&f->inbox, ex))
+            abort();
     }
     return NULL;
 }
@@ -268,6 +314,8 @@ int main(void)
         cmocka_unit_test(events_that_find_no_memory_are_missed),
         cmocka_unit_test(a_disconnect_that_finds_no_room_is_not_forgotten),
         cmocka_unit_test(exchanges_come_back_oldest_first),
+        cmocka_unit_test(visitors_come_in_line_with_the_others),
+        cmocka_unit_test(a_closed_inbox_takes_no_visitor),
         cmocka_unit_test(nothing_is_lost_between_threads),
     };
 

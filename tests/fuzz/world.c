@@ -38,6 +38,18 @@ void http_server_release(struct http_server *server)
     w->admitted--;
 }
 
+unsigned http_server_loops(const struct http_server *server)
+{
+    (void)server;
+    return 1;
+}
+
+struct io_loop *http_server_next_loop(struct http_server *server, const struct io_loop *loop)
+{
+    (void)loop;
+    return &((struct world *)(void *)server)->loop;
+}
+
 /* --- the handler --- */
 
 static void open_stream(struct exchange *ex)

@@ -2,8 +2,9 @@
  * exchange.h - one request and its response, the plain thing that http and script hand to each other.
  *
  * An exchange is owned by one thread at a time: the I/O loop that made it, the request queue, the script
- * worker that took it, and the loop again. What passes it on no longer touches it. The one exception is
- * `state`, through which a loop may give up on a worker that overruns its deadline (exchange_expire).
+ * worker that took it, and the loop again; or, with an inquiry, one loop after the other. What passes it on no
+ * longer touches it. The one exception is `state`, through which a loop may give up on a worker that overruns its
+ * deadline (exchange_expire).
  */
 #ifndef PILLAR_BASE_EXCHANGE_H
 #define PILLAR_BASE_EXCHANGE_H
@@ -79,6 +80,7 @@ enum exchange_kind {
 };
 
 struct event;
+struct inquiry;
 struct protocol;
 
 struct exchange {
@@ -101,6 +103,8 @@ struct exchange {
 
     struct event *const *events; /* of an emission: borrowed drafts */
     size_t event_count;
+
+    struct inquiry *inquiry; /* what is asked of the streams of all loops, in the arena; NULL: nothing is */
 
     _Atomic int state;
     _Atomic uint64_t started_ns;

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "broker_private.h"
 #include "http/beneath.h"
+#include "http/inquiry.h"
 #include "http/mime.h"
 #include "http/parse.h"
 
@@ -279,6 +280,15 @@ static void refuse_stream(struct exchange *ex, const char *reason)
     mine(ex)->answered = true;
 }
 
+static void inquire(struct exchange *ex)
+{
+    struct harness *h = mine(ex)->harness;
+
+    inquiry_begin(ex->inquiry, 1);
+    inquiry_ask(ex->inquiry, h->hub);
+    dispatch_complete(h->broker, ex);
+}
+
 static struct counters *counters_of(struct exchange *ex)
 {
     return &mine(ex)->harness->counters;
@@ -300,6 +310,7 @@ static const struct protocol protocol = {.respond = respond,
                                          .respond_file = respond_file,
                                          .open_stream = open_stream,
                                          .refuse_stream = refuse_stream,
+                                         .inquire = inquire,
                                          .counters = counters_of,
                                          .hub = hub_of,
                                          .rates = rates_of};

@@ -5,6 +5,7 @@
 #include "base/logger.h"
 #include "http/h1_private.h"
 #include "http/status.h"
+#include "http/visit.h"
 
 static struct h1_exchange *mine(struct exchange *ex)
 {
@@ -414,6 +415,7 @@ const struct protocol h1_protocol = {.respond = h1_respond,
                                      .respond_file = h1_respond_file,
                                      .open_stream = h1_open_stream,
                                      .refuse_stream = h1_refuse_stream,
+                                     .inquire = visit_begin,
                                      .counters = counters_of,
                                      .hub = hub_of,
                                      .rates = rates_of};

@@ -43,7 +43,7 @@ struct http_handler {
     void *context;
     /* A request. The exchange is the handler's until it answers or hands it on. */
     void (*on_request)(void *context, struct exchange *ex);
-    /* An exchange that was handed on is back. */
+    /* An exchange that was handed on is back, or its inquiry is whole. */
     void (*on_complete)(void *context, struct exchange *ex);
     /* http itself refuses a request, of which it may not know the head: sets the headers that every answer to it has. */
     void (*on_refuse)(void *context, const struct request *request, struct exchange *answer);
@@ -96,6 +96,7 @@ struct protocol {
     void (*respond_file)(struct exchange *ex, const struct static_mount *mount, struct str path);
     void (*open_stream)(struct exchange *ex, const struct stream_request *request);
     void (*refuse_stream)(struct exchange *ex, const char *reason);
+    void (*inquire)(struct exchange *ex);
     struct counters *(*counters)(struct exchange *ex);
     struct stream_hub *(*hub)(struct exchange *ex); /* of the streams that it opens */
     struct rate *(*rates)(struct exchange *ex);     /* of requests by their address_key; NULL: there is no limit */
@@ -123,6 +124,12 @@ void http_open_stream(struct exchange *ex, const struct stream_request *request)
 
 /* Sends a client of the stream away to come back later: 200, a reconnection time, a clean end. */
 void http_refuse_stream(struct exchange *ex, const char *reason);
+
+/*
+ * Asks ex->inquiry of the streams of all loops, one loop after the other, and gives the exchange to the handler's
+ * on_complete then; that may happen before this returns. All events that were published before are known to it.
+ */
+void http_inquire(struct exchange *ex);
 
 /*
  * Serves the file `path` (without leading slash) below the directory `root`, an open descriptor that outlives

@@ -68,17 +68,44 @@ void inbox_destroy(struct inbox *inbox)
     pthread_mutex_destroy(&inbox->lock);
 }
 
-void inbox_put_exchange(struct inbox *inbox, struct exchange *ex)
+/* Under the lock. */
+static void append(struct inbox *inbox, struct exchange *ex)
 {
     ex->next = NULL;
-    pthread_mutex_lock(&inbox->lock);
     if (inbox->waiting.exchanges == NULL)
         inbox->waiting.exchanges = ex;
     else
         inbox->last->next = ex;
     inbox->last = ex;
+}
+
+void inbox_put_exchange(struct inbox *inbox, struct exchange *ex)
+{
+    pthread_mutex_lock(&inbox->lock);
+    append(inbox, ex);
     pthread_mutex_unlock(&inbox->lock);
     (void)uv_async_send(inbox->wake);
+}
+
+bool inbox_put_visitor(struct inbox *inbox, struct exchange *ex)
+{
+    pthread_mutex_lock(&inbox->lock);
+    bool taken = !inbox->closed;
+    if (taken) {
+        append(inbox, ex);
+        (void)uv_async_send(inbox->wake); /* under the lock: once the loop has seen it, the handle may be gone */
+    }
+    pthread_mutex_unlock(&inbox->lock);
+    return taken;
+}
+
+bool inbox_close(struct inbox *inbox)
+{
+    pthread_mutex_lock(&inbox->lock);
+    bool closed = inbox->waiting.exchanges == NULL;
+    inbox->closed = closed;
+    pthread_mutex_unlock(&inbox->lock);
+    return closed;
 }
 
 void inbox_ask_to_drain(struct inbox *inbox)

@@ -2,8 +2,9 @@
  * inbox.h - what other threads hand to a loop: committed events, finished exchanges, and the word to drain or stop.
  *
  * One of the places where threads meet. Events are bounded: when the loop does not keep up, they are dropped, and the
- * loop is told the position up to which it has missed them. Exchanges are bounded by the request queue. A word to
- * disconnect that would be dropped with them becomes one to everybody: nobody stays who was to go.
+ * loop is told the position up to which it has missed them. Exchanges are bounded by the request queue, and visitors by
+ * the connections. A word to disconnect that would be dropped with the events becomes one to everybody: nobody stays
+ * who was to go.
  */
 #ifndef PILLAR_HTTP_INBOX_H
 #define PILLAR_HTTP_INBOX_H
@@ -27,9 +28,10 @@ struct inbox_batch {
 
 struct inbox {
     struct bus_outlet outlet;
-    pthread_mutex_t lock; /* guards waiting and last */
+    pthread_mutex_t lock; /* guards waiting, last and closed */
     struct inbox_batch waiting;
     struct exchange *last;
+    bool closed; /* the loop is about to end, and takes no visitor any more */
     size_t max_events;
     uv_async_t *wake; /* borrowed; open as long as anybody may put something in */
 };
@@ -39,8 +41,18 @@ void inbox_destroy(struct inbox *inbox);
 
 /* These run on any thread. */
 void inbox_put_exchange(struct inbox *inbox, struct exchange *ex);
+
+/*
+ * The same for an exchange that goes from loop to loop, of which some may end while others go on. Returns false, and
+ * the exchange stays the caller's, when this loop takes none any more.
+ */
+bool inbox_put_visitor(struct inbox *inbox, struct exchange *ex);
+
 void inbox_ask_to_drain(struct inbox *inbox);
 void inbox_ask_to_stop(struct inbox *inbox);
+
+/* On the loop's thread: no visitor is taken any more. Returns false, and they still are, while an exchange waits. */
+bool inbox_close(struct inbox *inbox);
 
 /*
  * Takes everything, on the loop's thread. *batch holds what the last call left (or is zeroed): its array of

@@ -9,6 +9,7 @@
 #include "base/logger.h"
 #include "base/random.h"
 #include "http/h1.h"
+#include "http/visit.h"
 
 enum {
     TICK_MS = 100,
@@ -157,9 +158,15 @@ static void stop(struct io_loop *loop)
     loop->stopping = true;
     for (struct list *node = loop->connections.next; node != &loop->connections; node = node->next)
         h1_close(list_entry(node, struct h1, node));
-    uv_close((uv_handle_t *)&loop->wake, NULL);
     uv_close((uv_handle_t *)&loop->tick, NULL);
     uv_close((uv_handle_t *)&loop->more, NULL);
+}
+
+/* The last handle goes when nobody can come any more: neither an inquiry of the loop's own, nor one that visits. */
+static void leave(struct io_loop *loop)
+{
+    if (loop->inquiries == 0 && inbox_close(&loop->inbox) && !uv_is_closing((uv_handle_t *)&loop->wake))
+        uv_close((uv_handle_t *)&loop->wake, NULL);
 }
 
 /* Events go before exchanges, so that a stream that opens knows every event published before its request. */
@@ -182,13 +189,18 @@ void io_loop_take_inbox(struct io_loop *loop)
     while (batch->exchanges != NULL) {
         struct exchange *ex = batch->exchanges;
         batch->exchanges = ex->next;
-        loop->handler->on_complete(loop->handler->context, ex);
+        if (ex->inquiry != NULL)
+            visit_take(loop, ex);
+        else
+            loop->handler->on_complete(loop->handler->context, ex);
     }
     io_loop_flush(loop);
     if (batch->drain)
         drain(loop);
     if (batch->stop)
         stop(loop);
+    if (loop->stopping)
+        leave(loop);
 }
 
 static void on_wake(uv_async_t *wake)

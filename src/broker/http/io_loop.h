@@ -51,6 +51,7 @@ struct io_loop {
     size_t connection_count;
     size_t refuse_count;     /* connections over the limit, kept just long enough to be told */
     struct list outstanding; /* exchanges that are elsewhere, by their h1_exchange */
+    size_t inquiries;        /* of its own that are under way; they come back to it, so it waits for them */
     struct list timeouts[TIMEOUT_KINDS];
     size_t body_memory;
     uint64_t request_seed;
@@ -81,6 +82,9 @@ void io_loop_flush(struct io_loop *loop);
 
 /* Puts the connection's node (`timeout` and `timeout_at`) at the end of a list; it may be in another one. */
 void io_loop_arm(struct io_loop *loop, struct h1 *conn, enum timeout_kind kind);
+
+/* The loop behind this one, in a ring of all. */
+struct io_loop *http_server_next_loop(struct http_server *server, const struct io_loop *loop);
 
 /* The server's count of connections, over all loops. Returns false, and counts nothing, at the limit. */
 bool http_server_admit(struct http_server *server);

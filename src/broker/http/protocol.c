@@ -43,3 +43,8 @@ void http_refuse_stream(struct exchange *ex, const char *reason)
 {
     ex->protocol->refuse_stream(ex, reason);
 }
+
+void http_inquire(struct exchange *ex)
+{
+    ex->protocol->inquire(ex);
+}

@@ -164,11 +164,21 @@ void http_server_recall(struct http_server *server, struct event *ev)
         stream_hub_deliver(server->loops[i].hub, &ev, 1);
 }
 
+/* Nobody will run this loop: an inquiry that has come to it all the same is sent on, and further ones pass it over. */
+static void retire(struct io_loop *loop)
+{
+    inbox_ask_to_stop(&loop->inbox);
+    while (!uv_is_closing((uv_handle_t *)&loop->wake))
+        io_loop_take_inbox(loop);
+}
+
 bool http_server_start(struct http_server *server, struct error *e)
 {
     for (unsigned i = 0; i < server->config.loops; i++) {
         if (uv_thread_create(&server->loops[i].thread, io_loop_run, &server->loops[i]) != 0) {
             (void)error_set(e, "thread", "cannot start a thread for an I/O loop");
+            for (unsigned j = i; j < server->config.loops; j++)
+                retire(&server->loops[j]);
             http_server_stop(server);
             return false;
         }
@@ -215,6 +225,13 @@ void http_server_free(struct http_server *server)
     }
     free(server->loops);
     free(server);
+}
+
+struct io_loop *http_server_next_loop(struct http_server *server, const struct io_loop *loop)
+{
+    size_t index = (size_t)(loop - server->loops) + 1;
+
+    return &server->loops[index == server->config.loops ? 0 : index];
 }
 
 bool http_server_admit(struct http_server *server)

@@ -157,7 +157,7 @@ local function check_overlaps(list, app)
 end
 
 --- The broker answers its own paths before it looks at routes. A route of just such a path is refused elsewhere, but
---- for POST /api/emit, which is there with a key alone.
+--- for POST /api/emit and GET /api/events/explain, which are there with a key alone.
 local function check_own_paths(list, app, paths)
   for _, route in ipairs(app.routes) do
     local hidden = {}
@@ -166,9 +166,9 @@ local function check_own_paths(list, app, paths)
         hidden[#hidden + 1] = path
       end
     end
-    if route.pattern == paths.emit then
+    if route.pattern == paths.emit or route.pattern == paths.explain then
       add(list, route.source, "the broker itself answers %s as soon as it has an emit key; choose another path, or set "
-        .. "--emit-path", route.pattern)
+        .. "--%s", route.pattern, route.pattern == paths.emit and "emit-path" or "events-path")
     elseif hidden[1] then
       add_note(list, route.source, "%s never sees %s, which the broker itself answers", name_of(route),
         table.concat(hidden, ", "))
@@ -215,7 +215,7 @@ end
 
 ---@param app pillar.App
 ---@param text pillar.ScriptText
----@param paths { own: string[], emit: string } what the broker answers by itself
+---@param paths { own: string[], emit: string, explain: string } what the broker answers by itself
 ---@return pillar.Finding[]
 function findings.list(app, text, paths)
   local list, emissions = {}, text:emissions()

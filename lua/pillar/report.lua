@@ -49,7 +49,7 @@ end
 ---@param app pillar.App
 ---@param script string its path
 ---@param loaded string[] paths of the files that were loaded with it
----@param paths { own: string[], emit: string } what the broker answers by itself
+---@param paths { own: string[], emit: string, explain: string } what the broker answers by itself
 ---@return string[] lines
 ---@return integer count
 function report.make(app, script, loaded, paths)

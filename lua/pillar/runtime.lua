@@ -48,7 +48,7 @@ end
 
 --- Loads the script as well, and returns the lines of `pillar check`, and how many findings are among them.
 ---@param path string
----@param taken { own: string[], emit: string } the paths that the broker answers by itself
+---@param taken { own: string[], emit: string, explain: string } the paths that the broker answers by itself
 function runtime.inspect(path, taken)
   runtime.load(path)
   return report.make(app, path, loaded, taken)

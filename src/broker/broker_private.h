@@ -97,6 +97,15 @@ void dispatch_release(void *context, struct exchange *ex);
 /* forwarded.c: finds out who sent a request that came by proxies, where the list names those. */
 void forwarded_resolve(const struct networks *proxies, struct exchange *ex);
 
+/*
+ * explain.c: GET <events-path>EXPLAIN_BELOW. explain_ask reads the question of a request that has the key, and asks
+ * the loops; explain_answer answers it when they have been asked. Both take the exchange over.
+ */
+#define EXPLAIN_BELOW "/explain"
+bool explain_is_path(const struct pillar_broker *broker, struct str path);
+void explain_ask(struct pillar_broker *broker, struct exchange *ex);
+void explain_answer(struct pillar_broker *broker, struct exchange *ex);
+
 /* metrics.c: answers GET /metrics in the Prometheus text format. */
 void metrics_respond(struct pillar_broker *broker, struct exchange *ex);
 

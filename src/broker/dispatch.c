@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "broker_private.h"
+#include "http/inquiry.h"
 #include "origin.h"
 
 enum { EVENT_ID_TEXT_MAX = 256 };
@@ -200,7 +201,7 @@ static void submit(struct exchange *ex, size_t route)
     refuse_busy(ex, "overloaded", "the server has as many requests waiting as it may");
 }
 
-static bool has_emit_key(const struct pillar_broker *broker, const struct exchange *ex)
+static bool gives_emit_key(const struct pillar_broker *broker, const struct exchange *ex)
 {
     struct str given = pairs_get(&ex->request.headers, STR("authorization"));
     struct str scheme = STR("Bearer ");
@@ -210,21 +211,42 @@ static bool has_emit_key(const struct pillar_broker *broker, const struct exchan
     return str_eq_secret(str_trim(str_from(given, scheme.len)), str_of(broker->options->values.emit_key));
 }
 
-/* POST /api/emit: checked for its key here, so that nobody else's request takes a place in the queue. */
-static void run_emit(struct pillar_broker *broker, struct exchange *ex)
+/* True with the key; answers everything else. */
+static bool has_emit_key(const struct pillar_broker *broker, struct exchange *ex)
 {
-    if (ex->request.method != METHOD_POST) {
-        respond_with_methods(ex, 1u << METHOD_POST);
-        return;
-    }
-    if (has_emit_key(broker, ex)) {
-        if (check_idempotency_key(ex))
-            submit(ex, program_of(ex)->app->emit_route);
-        return;
-    }
+    if (gives_emit_key(broker, ex))
+        return true;
     response_set_error(ex, 401, "unauthorized", "the request needs the emit key: Authorization: Bearer KEY", "");
     (void)response_add_header(ex, STR("WWW-Authenticate"), STR("Bearer"), NULL);
     http_respond(ex);
+    return false;
+}
+
+/* POST /api/emit: checked for its key here, so that nobody else's request takes a place in the queue. */
+static void run_emit(struct pillar_broker *broker, struct exchange *ex)
+{
+    if (ex->request.method != METHOD_POST)
+        respond_with_methods(ex, 1u << METHOD_POST);
+    else if (has_emit_key(broker, ex) && check_idempotency_key(ex))
+        submit(ex, program_of(ex)->app->emit_route);
+}
+
+/* What is for the application's own machines, and its operators: without a key, none of it exists. */
+static bool run_keyed(struct pillar_broker *broker, struct exchange *ex)
+{
+    const struct settings *settings = &broker->options->values;
+
+    if (settings->emit_key[0] == '\0')
+        return false;
+    if (str_eq(ex->request.path, str_of(settings->emit_path))) {
+        run_emit(broker, ex);
+        return true;
+    }
+    if (!explain_is_path(broker, ex->request.path))
+        return false;
+    if (only_get(ex) && has_emit_key(broker, ex))
+        explain_ask(broker, ex);
+    return true;
 }
 
 /* What the script has described; where its event stream is, is an option. */
@@ -278,10 +300,7 @@ static bool run_builtin(struct pillar_broker *broker, struct exchange *ex)
             respond_openapi(broker, ex);
         return true;
     }
-    if (settings->emit_key[0] == '\0' || !str_eq(ex->request.path, str_of(settings->emit_path)))
-        return false;
-    run_emit(broker, ex);
-    return true;
+    return run_keyed(broker, ex);
 }
 
 /* Answers a request of an address that makes too many. */
@@ -386,7 +405,9 @@ void dispatch_complete(void *context, struct exchange *ex)
 {
     struct pillar_broker *broker = context;
 
-    if (ex->kind == EXCHANGE_STREAM)
+    if (ex->inquiry != NULL)
+        explain_answer(broker, ex);
+    else if (ex->kind == EXCHANGE_STREAM)
         finish_stream(broker, ex);
     else
         http_respond(ex);
@@ -413,5 +434,6 @@ bool dispatch_is_stream(void *context, struct str head)
 void dispatch_release(void *context, struct exchange *ex)
 {
     (void)context;
+    inquiry_end(ex->inquiry);
     program_unref(ex->owner);
 }

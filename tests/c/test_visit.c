@@ -82,7 +82,8 @@ struct fixture {
 
 static void open_server(struct fixture *f, unsigned loops)
 {
-    static const struct http_handler handler = {NULL, on_request, on_complete, on_refuse, on_release};
+    static const struct http_handler handler = {
+        .on_request = on_request, .on_complete = on_complete, .on_refuse = on_refuse, .on_release = on_release};
     struct http_config config = {
         .host = "127.0.0.1",
         .loops = loops,
@@ -94,8 +95,7 @@ static void open_server(struct fixture *f, unsigned loops)
         .body_timeout_ms = 60000,
         .idle_timeout_ms = 60000,
         .write_timeout_ms = 60000,
-        .stream = {.log = {.max_events = 10, .max_bytes = 1 << 20, .max_age_ms = 1ull << 60, .wide_targets = 2},
-                   .generation = test_generation,
+        .stream = {.log = {.max_events = 10, .max_bytes = 1 << 20, .max_age_ms = 1ull << 60},
                    .heartbeat_ms = 30000,
                    .retry_min_ms = 1000,
                    .retry_max_ms = 1000,
@@ -105,8 +105,9 @@ static void open_server(struct fixture *f, unsigned loops)
 
     f->bus = bus_create();
     assert_non_null(f->bus);
-    f->server = http_server_create(&config, f->bus, 0, &handler, &e);
+    f->server = http_server_create(&config, f->bus, &handler, &e);
     assert_that(f->server != NULL, "%s", e.message);
+    http_server_begin(f->server, &test_generation, 0);
 }
 
 static void close_server(struct fixture *f)

@@ -231,6 +231,9 @@ app:post("/a", { input = { a = "string" } }, (select(2, outer {})))]])
     finds("app.lua:2", "the broker itself answers /api/emit as soon as it has an emit key",
       [[app:post("/api/emit", function() end)]])
     clean([[app:post("/api/emit", function() end)]], nil, { "--emit-path", "/elsewhere" })
+    finds("app.lua:2", "the broker itself answers /api/events/explain as soon as it has an emit key; choose another "
+      .. "path, or set --events-path", [[app:get("/api/events/explain", function() end)]])
+    clean([[app:get("/api/events/explain", function() end)]], nil, { "--events-path", "/elsewhere" })
   end)
 
   it("finds files that a route hides", function()

@@ -5,10 +5,10 @@
 #include "base/clock.h"
 #include "script/state.h"
 
-/* { own = the paths that the broker answers by itself, emit = with a key, that of /api/emit too } */
+/* { own = the paths that the broker answers by itself, emit and explain = with a key, these too } */
 static void push_paths(lua_State *L, const struct inspection *i)
 {
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 3);
     lua_newtable(L);
     for (lua_Integer n = 0; i->own_paths[n] != NULL; n++) {
         lua_pushstring(L, i->own_paths[n]);
@@ -17,6 +17,8 @@ static void push_paths(lua_State *L, const struct inspection *i)
     lua_setfield(L, -2, "own");
     lua_pushstring(L, i->emit_path);
     lua_setfield(L, -2, "emit");
+    lua_pushstring(L, i->explain_path);
+    lua_setfield(L, -2, "explain");
 }
 
 /* runtime.inspect(path, paths) loads the script and returns lines, and how many findings are among them. */

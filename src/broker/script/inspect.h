@@ -14,7 +14,8 @@ struct script_state;
 struct inspection {
     const char *script;
     const char *const *own_paths; /* those that the broker answers by itself; ends with NULL */
-    const char *emit_path;
+    const char *emit_path;        /* this and the next it answers with an emit key */
+    const char *explain_path;
     void (*print)(void *context, const char *line);
     void *context;
     size_t findings; /* how many there were */

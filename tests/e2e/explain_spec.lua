@@ -65,7 +65,7 @@ for _, loops in ipairs { 1, 3 } do
     local broker
 
     setup(function()
-      broker = start { "--loops", tostring(loops), "--history-events", "200", "--wide-targets", "8" }
+      broker = start { "--loops", tostring(loops), "--history-events", "200" }
     end)
 
     teardown(function()

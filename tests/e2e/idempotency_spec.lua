@@ -424,6 +424,15 @@ describe("an Idempotency-Key", function()
     assert.equal("1", broker:sql("SELECT count(*) FROM pillar_idempotency"))
   end)
 
+  it("leaves no record behind once it has expired, though nothing happens", function()
+    start { args = { "--idempotency-age", "1s" } }
+    post("/notes", "k1")
+    assert.equal("1", broker:sql("SELECT count(*) FROM pillar_idempotency"))
+    wait.until_true("the record to go", function()
+      return broker:sql("SELECT count(*) FROM pillar_idempotency") == "0"
+    end)
+  end)
+
   describe("of a route with transaction = false", function()
     it("is refused while the first one is on its way", function()
       start()

@@ -5,7 +5,8 @@
 
 enum {
     KEY_MAX = 255,
-    TRIM_STEP = 4 /* expired records removed for each new one: more than come, and few enough to be no wait */
+    TRIM_STEP = 4, /* expired records removed for each new one: more than come, and few enough to be no wait */
+    TRIM_SLICE = 8 /* the same while there is nothing else to do */
 };
 
 static const struct str header_name = {"idempotency-key", 15};
@@ -167,6 +168,15 @@ bool replay_record(const struct replays *rs, struct job *job, bool changed, stru
     if (job->replay.state != REPLAY_RUNS || (!keeps && !changed))
         return true;
     return add(rs, job, keeps ? answer : NULL, e);
+}
+
+bool replay_trim(const struct replays *rs, bool *more, struct error *e)
+{
+    size_t removed = 0;
+    bool ok = idempotency_trim(rs->db, since(rs, clock_wall_ms()), TRIM_SLICE, &removed, e);
+
+    *more = removed == TRIM_SLICE;
+    return ok;
 }
 
 bool replay_note(const struct replays *rs, struct job *job, bool changed, struct error *e)

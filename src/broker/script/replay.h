@@ -43,6 +43,9 @@ bool replay_admit(const struct replays *rs, struct job *job);
  * leave no trace. */
 bool replay_record(const struct replays *rs, struct job *job, bool changed, struct error *e);
 
+/* In a transaction of its own: removes records that have expired, a slice of them. *more: there may be others. */
+bool replay_trim(const struct replays *rs, bool *more, struct error *e);
+
 /* --- of routes with transaction = false --- */
 
 /* In a transaction that is about to be committed; `changed` as above. When it fails, the transaction must be rolled back. */

@@ -13,7 +13,8 @@
 
 enum { HOUSE_WAIT_NS = 1000000 };
 
-static const uint64_t HOUSE_AGAIN_NS = 60000000000u; /* when a database that failed is tried again */
+/* When records that have expired are looked for again, or a database that failed is tried again. */
+static const uint64_t HOUSE_AGAIN_NS = 60000000000u;
 
 struct worker {
     const struct worker_config *config;
@@ -30,7 +31,8 @@ struct worker {
     bool dead;       /* did not survive a commit (config->survives) */
     struct silence *silence;
     bool recycle; /* a handler passed the memory limit, or has spoiled the state: look whether it is still good */
-    uint64_t house_after_ns;
+    uint64_t house_after_ns;   /* not before */
+    uint64_t records_after_ns; /* the same for the records of requests */
     struct counters counters;
 };
 
@@ -680,21 +682,39 @@ void worker_end_batch(struct worker *w)
         recycle_state(w);
 }
 
-bool worker_keep_house(struct worker *w)
+/* Whether the history or, now and then, the records of requests are to be looked after. */
+static bool has_housework(struct worker *w, uint64_t now)
 {
-    uint64_t now = clock_monotonic_ns();
-
-    if (w->db == NULL || now < w->house_after_ns || !journal_lock(w->journal, now + HOUSE_WAIT_NS))
+    if (now >= w->records_after_ns)
+        return true;
+    if (!journal_lock(w->journal, now + HOUSE_WAIT_NS))
         return false;
     bool over = journal_is_over(w->journal);
     journal_unlock(w->journal);
-    if (!over)
+    return over;
+}
+
+bool worker_keep_house(struct worker *w)
+{
+    uint64_t now = clock_monotonic_ns();
+    uint64_t age_ns = w->config->replay.age_ms * 1000000u;
+    bool more = false;
+    struct error e;
+
+    if (w->db == NULL || now < w->house_after_ns || !has_housework(w, now))
         return false;
     worker_begin_batch(w);
-    bool ok = commit_batch(w);
+    if (w->batch_open && !replay_trim(&w->replays, &more, &e)) {
+        log_error("db", "records of requests cannot be removed: %s", e.message);
+        w->batch_open = false;
+    }
+    bool ok = commit_batch(w); /* which drops a slice of the history */
+    bool over = journal_is_over(w->journal);
     journal_unlock(w->journal);
     w->batch_open = false;
+    if (!more)
+        w->records_after_ns = now + (age_ns < HOUSE_AGAIN_NS ? age_ns : HOUSE_AGAIN_NS);
     if (!ok)
         w->house_after_ns = now + HOUSE_AGAIN_NS;
-    return ok;
+    return ok && (more || over);
 }

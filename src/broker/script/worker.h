@@ -64,7 +64,8 @@ void worker_run_writer(struct worker *w, struct exchange *ex);
  * does no more than that; it is to be freed. */
 void worker_end_batch(struct worker *w);
 
-/* While there is nothing else to do: drops a slice of the history that is over its limits. True when it did, and may again. */
+/* While there is nothing else to do: drops a slice of the history that is over its limits, and of expired records of
+ * requests. True when there is more of it. */
 bool worker_keep_house(struct worker *w);
 
 struct counters *worker_counters(struct worker *w);

@@ -3,11 +3,13 @@
 set -eu
 
 list=$(dirname "$0")/packages.txt
+# By their own names, and by those that they stand for: NodeSource's nodejs is npm too.
+installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}, ${Provides}\n' 2>/dev/null |
+  sed -n 's/^installed //p' | tr ',' '\n' | sed 's/ *(.*//; s/ //g')
 missing=
 for purpose in "$@"; do
   for package in $(awk -v purpose="$purpose" '$1 == purpose { print $2 }' "$list"); do
-    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-    [ "$status" = installed ] || missing="$missing $package"
+    printf '%s\n' "$installed" | grep -qxF "$package" || missing="$missing $package"
   done
 done
 [ -n "$missing" ] || exit 0

@@ -11,6 +11,10 @@ git ls-files '*.c' '*.h' | xargs clang-format --dry-run --Werror
 say "luacheck"
 luacheck --quiet lua examples tests
 
+say "tsc"
+sh tests/web/install.sh
+npm --prefix tests/web run --silent lint
+
 say "clang: build without a warning, clang-tidy"
 cmake -B build-clang -DCMAKE_C_COMPILER=clang -DCMAKE_C_FLAGS=-Werror -DCMAKE_BUILD_TYPE=Debug >/dev/null
 cmake --build build-clang --parallel "$(nproc)" >build-clang/build.log 2>&1 || { cat build-clang/build.log; exit 1; }

@@ -1,0 +1,95 @@
+// The broker is told to go, and another one takes its port and its database.
+import { describe, expect } from 'vitest'
+import { CLEAN } from './support/broker.js'
+import { until } from './support/wait.js'
+import { test } from './support/world.js'
+
+describe('an EventSource whose broker drains', () => {
+  test('has heard all of it, and goes on with the next one', async ({ world }) => {
+    const broker = await world.broker()
+    const { ada, grace } = await world.people(broker)
+    await grace.write('one', 'two')
+    await broker.drain()
+    expect(await broker.ended()).toEqual(CLEAN)
+    await ada.untilErrors(3)
+    await world.successor(broker).listening()
+    await ada.write('own')
+    await grace.write('three')
+    await ada.expectHeard(grace, ['one', 'two', 'three'])
+  })
+
+  test('gets what the first still commits when the next is there already', async ({ world }) => {
+    const broker = await world.broker()
+    const { ada, grace } = await world.people(broker)
+    await grace.write('before')
+    const answer = grace.send('POST', '/api/wait/late/notes', { text: 'late', to: ['ada'] })
+    await broker.begun('late')
+    await broker.drain()
+    await ada.untilErrors(3)
+    const next = world.successor(broker)
+    await next.says('another broker')
+    expect(broker.exit).toBeUndefined()
+    await broker.release()
+    expect(await answer).toMatchObject({ status: 201 })
+    expect(await broker.ended()).toEqual(CLEAN)
+    await next.listening()
+    await grace.write('after')
+    await ada.expectHeard(grace, ['before', 'late', 'after'])
+  })
+
+  test('is not put off by a next one that does not get the database', async ({ world }) => {
+    const broker = await world.broker()
+    const { ada, grace } = await world.people(broker)
+    const answer = grace.send('POST', '/api/wait/late/notes', { text: 'late', to: ['ada'] })
+    await broker.begun('late')
+    await broker.drain()
+    await ada.untilErrors(3)
+    const impatient = world.successor(broker, { args: ['--takeover-timeout', '200ms'] })
+    expect(await impatient.ended()).toEqual({ code: 1, signal: null })
+    await broker.release()
+    expect(await answer).toMatchObject({ status: 201 })
+    expect(await broker.ended()).toEqual(CLEAN)
+    await world.successor(broker).listening()
+    await grace.write('after')
+    await ada.expectHeard(grace, ['late', 'after'])
+  })
+
+  test('comes back when its request waited to be looked at', async ({ world }) => {
+    const { broker, proxy, ada, grace } = await world.scene('--workers', '1', '--handler-deadline', '60s')
+    await grace.write('before')
+    await ada.untilText('before')
+    const running = grace.send('GET', '/api/wait/running')
+    await broker.begun('running')
+    const from = proxy.streams.length
+    proxy.cut()
+    await until('the queue to fill', async () => (await broker.metric('queue_depth')) === 1)
+    await broker.drain()
+    await broker.release()
+    expect((await running).status).toBe(204)
+    expect(await broker.ended()).toEqual(CLEAN)
+    expect(proxy.streams[from]?.response).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*: the server is going away\n\n$/)
+    await world.successor(broker).listening()
+    await grace.write('after')
+    await ada.expectHeard(grace, ['before', 'after'])
+  })
+
+  test('comes back when half of its request had come by then', async ({ world }) => {
+    const { broker, proxy, ada, grace } = await world.scene()
+    await grace.write('before')
+    await ada.untilText('before')
+    proxy.refuse()
+    proxy.cut()
+    proxy.loseRequestsAfter(80)
+    const streams = proxy.streams.length
+    await proxy.accept()
+    await until('half a request', () => proxy.streams.length > streams)
+    await broker.hasRead()
+    await grace.write('meanwhile')
+    await broker.drain()
+    expect(await broker.ended()).toEqual(CLEAN)
+    proxy.loseRequestsAfter(Infinity)
+    await world.successor(broker).listening()
+    await grace.write('after')
+    await ada.expectHeard(grace, ['before', 'meanwhile', 'after'])
+  })
+})

@@ -1,0 +1,98 @@
+// What a test has: brokers, proxies, and people with a browser; all of it ends with the test.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chromium, type Browser } from 'playwright-core'
+import { test as base } from 'vitest'
+import { Broker, type BrokerOptions } from './broker.js'
+import { Proxy } from './proxy.js'
+import { Tab } from './tab.js'
+
+export interface Scene {
+  broker: Broker
+  proxy: Proxy
+  ada: Tab
+  grace: Tab
+}
+
+export class World {
+  private readonly brokers: Broker[] = []
+  private readonly proxies: Proxy[] = []
+
+  constructor(
+    private readonly browser: Browser,
+    private readonly dir: string,
+  ) {}
+
+  async broker(...args: string[]): Promise<Broker> {
+    return this.keep(new Broker({ dir: this.dir, args })).listening()
+  }
+
+  /** One more broker on the port and the database of `before`. It may not listen yet. */
+  successor(before: Broker, changes?: Partial<BrokerOptions>): Broker {
+    return this.keep(before.successor(changes))
+  }
+
+  async proxy(broker: Broker): Promise<Proxy> {
+    const proxy = await Proxy.start(broker.port)
+    this.proxies.push(proxy)
+    return proxy
+  }
+
+  /** A tab with cookies of its own, in which `user` is signed in. */
+  async tab(at: { origin: string }, user: string, session: string): Promise<Tab> {
+    const context = await this.browser.newContext()
+    const page = await context.newPage()
+    await page.goto(at.origin)
+    const tab = new Tab(page, session)
+    await tab.signIn(user)
+    return tab
+  }
+
+  /** Ada, whose tab comes from `at` and listens, and Grace, whose tab comes from the broker itself. */
+  async people(broker: Broker, at: { origin: string } = broker): Promise<{ ada: Tab; grace: Tab }> {
+    const [ada, grace] = await Promise.all([this.tab(at, 'ada', 'laptop'), this.tab(broker, 'grace', 'desk')])
+    return { ada: await ada.listen(), grace }
+  }
+
+  /** A broker with these flags, and Ada behind a proxy. */
+  async scene(...args: string[]): Promise<Scene> {
+    const broker = await this.broker(...args)
+    const proxy = await this.proxy(broker)
+    return { broker, proxy, ...(await this.people(broker, proxy)) }
+  }
+
+  /** Fails if a broker does not end well. */
+  async end(): Promise<void> {
+    await Promise.allSettled(this.browser.contexts().map((context) => context.close()))
+    for (const proxy of this.proxies) proxy.close()
+    const problems = await Promise.all(this.brokers.map((broker) => broker.stop()))
+    await rm(this.dir, { recursive: true })
+    const problem = problems.find((one) => one !== undefined)
+    if (problem !== undefined) throw new Error(problem)
+  }
+
+  private keep(broker: Broker): Broker {
+    this.brokers.push(broker)
+    return broker
+  }
+}
+
+export const test = base.extend<{ browser: Browser; world: World }>({
+  browser: [
+    async ({}, use) => {
+      const browser = await chromium.launch({
+        executablePath: process.env['PILLAR_CHROMIUM'] ?? '/usr/bin/chromium',
+        args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-background-networking'],
+      })
+      await use(browser)
+      await browser.close()
+    },
+    { scope: 'file' },
+  ],
+  world: async ({ browser }, use) => {
+    const world = new World(browser, await mkdtemp(join(tmpdir(), 'pillar-web-')))
+    await use(world)
+    await world.end()
+  },
+})

@@ -21,21 +21,21 @@ static bool look(const struct pillar_broker *b, struct inspection *i, struct err
 {
     const struct settings *s = &b->options->values;
     const char *const own[] = {"/healthz", "/readyz", "/metrics", s->events_path, s->openapi_path, NULL};
-    struct buf explain = BUF_EMPTY;
-
-    buf_printf(&explain, "%s" EXPLAIN_BELOW, s->events_path);
-    buf_append_char(&explain, '\0');
-    if (explain.failed)
-        return error_no_memory(e);
     struct script_state *state =
         script_state_create((size_t)s->script_memory, b->script_dir, b->library_dir, b->program->sources, e);
+    struct buf explain = BUF_EMPTY;
+
+    if (state == NULL)
+        return false;
+    buf_printf(&explain, "%s" EXPLAIN_BELOW, s->events_path);
+    buf_append_char(&explain, '\0');
     i->script = b->script;
     i->own_paths = own;
     i->emit_path = s->emit_path;
     i->explain_path = explain.data;
-    bool ok = state != NULL && script_inspect(state, s->load_deadline, i, e);
-    script_state_free(state);
+    bool ok = explain.failed ? error_no_memory(e) : script_inspect(state, s->load_deadline, i, e);
     buf_free(&explain);
+    script_state_free(state);
     return ok;
 }
 

@@ -22,7 +22,7 @@ static void check_times(const struct deliveries *d, uint64_t position, uint64_t 
     size_t found = 0;
 
     while ((entry = deliveries_find(d, position, user, &seen)) != NULL) {
-        assert_true(found < count);
+        assert_that(found < count, "more than %zu are known", count);
         assert_int_equal(entry->position, position);
         assert_int_equal(entry->user, user);
         assert_int_equal(entry->at_ms, times[found++]);

@@ -327,6 +327,25 @@ TEST(one_that_came_before_the_stream)
     close_hub(&t);
 }
 
+/* The stream that got it is gone, and its session came back without asking for anything. */
+TEST(one_that_an_earlier_stream_of_the_session_got)
+{
+    struct test_hub t;
+    struct test_client c;
+
+    open_hub(&t);
+    test_client_open(&t, &c, "ada", "laptop", NULL);
+    test_hub_deliver(&t, "ada", 1);
+    test_client_close(&c);
+    test_client_open(&t, &c, "ada", "laptop", NULL);
+    assert_answer(&t, 1, "ada", INQUIRY_DELIVERED, "missed* (opened) laptop; delivered laptop +0");
+    test_client_close(&c);
+    test_client_open(&t, &c, "ada", "laptop", "nonsense");
+    assert_answer(&t, 1, "ada", INQUIRY_DELIVERED, "missed* (refused) laptop; delivered laptop +0");
+    test_client_close(&c);
+    close_hub(&t);
+}
+
 TEST(one_that_could_not_be_replayed)
 {
     struct test_hub t;
@@ -501,6 +520,49 @@ TEST(a_hub_without_the_event_is_asked_again)
         close_hub(&t[i]);
 }
 
+TEST(a_hub_that_is_asked_again_tells_what_it_remembers_once)
+{
+    struct stream_config few = configure(2, 1000);
+    struct test_hub t[2];
+    struct test_client laptop, gone;
+
+    clock_set_wall(NOW);
+    test_hub_open(&t[0], &few, 0);
+    open_hub(&t[1]);
+    test_client_open(&t[0], &laptop, "ada", "laptop", NULL);
+    test_client_open(&t[0], &gone, "ada", "phone", NULL);
+    for (uint64_t i = 1; i <= 5; i++) {
+        test_hub_deliver(&t[0], "ada", i);
+        test_hub_deliver(&t[1], "ada", i);
+    }
+    test_client_close(&gone);
+    check_answer(t, 2, 1, "ada", NULL, INQUIRY_DELIVERED, "delivered* laptop +0; delivered +0", __FILE__, __LINE__);
+    test_client_close(&laptop);
+    test_hub_close(&t[0]);
+    close_hub(&t[1]);
+}
+
+/* Two tabs with one session: the one is not told to have got the event when the other did. */
+TEST(a_delivery_belongs_to_a_stream_of_its_hub)
+{
+    struct stream_config none = configure(1 << 20, 0);
+    struct test_hub t[2];
+    struct test_client open, gone;
+
+    clock_set_wall(NOW);
+    test_hub_open(&t[0], &none, 0);
+    open_hub(&t[1]);
+    test_client_open(&t[0], &open, "ada", "laptop", NULL);
+    test_client_open(&t[1], &gone, "ada", "laptop", NULL);
+    for (int i = 0; i < 2; i++)
+        test_hub_deliver(&t[i], "ada", 1);
+    test_client_close(&gone);
+    check_answer(t, 2, 1, "ada", NULL, INQUIRY_DELIVERED, "delivered* laptop; delivered laptop +0", __FILE__, __LINE__);
+    test_client_close(&open);
+    test_hub_close(&t[0]);
+    close_hub(&t[1]);
+}
+
 TEST(a_hub_that_is_gone_is_passed_over)
 {
     struct test_hub t;
@@ -664,6 +726,7 @@ int main(void)
         cmocka_unit_test(a_session_that_is_not_there_is_left_out_all_the_same),
         cmocka_unit_test(one_that_the_client_did_not_ask_for),
         cmocka_unit_test(one_that_came_before_the_stream),
+        cmocka_unit_test(one_that_an_earlier_stream_of_the_session_got),
         cmocka_unit_test(one_that_could_not_be_replayed),
         cmocka_unit_test(one_that_a_slow_stream_is_told_to_resync_over),
         cmocka_unit_test(one_that_the_log_has_no_more_or_not_yet),
@@ -671,6 +734,8 @@ int main(void)
         cmocka_unit_test(it_says_since_when_deliveries_are_known),
         cmocka_unit_test(each_hub_adds_its_part),
         cmocka_unit_test(a_hub_without_the_event_is_asked_again),
+        cmocka_unit_test(a_hub_that_is_asked_again_tells_what_it_remembers_once),
+        cmocka_unit_test(a_delivery_belongs_to_a_stream_of_its_hub),
         cmocka_unit_test(a_hub_that_is_gone_is_passed_over),
         cmocka_unit_test(an_answer_tells_of_so_many_streams_and_counts_the_others),
         cmocka_unit_test(so_many_deliveries_are_compared_with_the_streams),

@@ -259,6 +259,7 @@ for _, loops in ipairs { 1, 3 } do
       assert.equal("trimmed", answer.outcome)
       assert.same({ id = id }, answer.event)
       assert.is_nil(answer.targeted)
+      assert.is_nil(answer.streams[1].open)
       assert.same({ "delivered -" }, streams(answer)) -- which is remembered longer than the event
       assert.truthy(answer.explanation:find("it was handed to 1 stream of the user", 1, true))
       assert.same({ "delivered laptop" }, streams(explain(broker, id, "ada", "laptop")))

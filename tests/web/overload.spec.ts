@@ -63,14 +63,14 @@ describe('an EventSource that meets', () => {
   })
 
   test('a queue that does not move', async ({ world }) => {
-    const { broker, proxy, ada, grace } = await world.scene('--queue-timeout', '100ms', ...oneWorker)
+    const { broker, proxy, ada, grace } = await world.scene('--queue-timeout', '1s', ...oneWorker)
     await grace.write('before')
     await ada.untilText('before')
     const running = grace.send('GET', '/api/wait/running')
     await broker.begun('running')
     const from = proxy.streams.length
     proxy.cut()
-    await untilSentAway(proxy, from, 2, 'the server could not open the stream')
+    await untilSentAway(proxy, from, 1, 'the server could not open the stream')
     await grace.write('meanwhile')
     await broker.release()
     expect((await running).status).toBe(204)

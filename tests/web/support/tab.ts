@@ -8,6 +8,9 @@ import { until } from './wait.js'
 const OPEN = 1
 const CLOSED = 2
 
+/** Too many requests, overloaded. */
+const LATER = [429, 503]
+
 let fences = 0
 
 export class Tab {
@@ -88,11 +91,11 @@ export class Tab {
     }
   }
 
-  /** Asks until it is not told to come back later. */
+  /** Asks until it is not told to come back later, having done nothing. */
   async insist(method: string, path: string, body?: object): Promise<Answer> {
-    return until('the limit to be over', async () => {
+    return until('an answer', async () => {
       const answer = await this.send(method, path, body)
-      return answer.status === 429 ? undefined : answer
+      return LATER.includes(answer.status) ? undefined : answer
     })
   }
 

@@ -1,40 +1,8 @@
 /* What the log writes: one line an occurrence, whatever a client put into it. */
 #include "base/logger.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <unistd.h>
-
+#include "support/capture.h"
 #include "support/check.h"
-
-/* Standard error, while it goes into a pipe. */
-struct capture {
-    int saved;
-    int from;
-    char text[16384];
-};
-
-static void begin(struct capture *c)
-{
-    int ends[2];
-
-    assert_int_equal(pipe(ends), 0);
-    c->saved = dup(STDERR_FILENO);
-    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
-    close(ends[1]);
-    c->from = ends[0];
-    (void)fcntl(c->from, F_SETFL, O_NONBLOCK);
-}
-
-static struct str end(struct capture *c)
-{
-    ssize_t len = read(c->from, c->text, sizeof c->text);
-
-    dup2(c->saved, STDERR_FILENO);
-    close(c->saved);
-    close(c->from);
-    return (struct str){c->text, len < 0 ? 0 : (size_t)len};
-}
 
 /* The line behind its time: level, area, message. */
 static void check_line(struct str written, const char *expected)
@@ -50,9 +18,9 @@ static void check_line(struct str written, const char *expected)
 #define CHECK_WRITES(expected, ...)                                                                                    \
     do {                                                                                                               \
         static struct capture captured;                                                                                \
-        begin(&captured);                                                                                              \
+        capture_begin(&captured);                                                                                      \
         __VA_ARGS__;                                                                                                   \
-        check_line(end(&captured), expected);                                                                          \
+        check_line(capture_end(&captured), expected);                                                                  \
     } while (0)
 
 TEST(a_line_has_time_level_area_and_message)
@@ -76,14 +44,14 @@ TEST(what_is_below_the_level_is_not_written)
 {
     static struct capture c;
 
-    begin(&c);
+    capture_begin(&c);
     log_debug("http", "hidden");
     logger_set_level(LOG_ERROR);
     log_warn("http", "hidden");
     logger_set_level(LOG_OFF);
     log_error("http", "hidden");
     logger_set_level(LOG_INFO);
-    assert_int_equal(end(&c).len, 0);
+    assert_int_equal(capture_end(&c).len, 0);
     logger_set_level(LOG_DEBUG);
     CHECK_WRITES("debug http: shown\n", log_debug("http", "shown"));
     logger_set_level(LOG_INFO);
@@ -97,10 +65,10 @@ TEST(a_line_of_any_length_ends)
 
     memset(breaks, '\n', sizeof breaks - 1);
     memset(letters, 'x', sizeof letters - 1);
-    begin(&c);
+    capture_begin(&c);
     log_info("http", "%s", letters);
     log_info("http", "%s", breaks);
-    struct str written = end(&c);
+    struct str written = capture_end(&c);
     assert_true(written.len > 4000);
     assert_int_equal(written.ptr[written.len - 1], '\n');
     assert_non_null(memmem(written.ptr, written.len, "x\n2", 3));

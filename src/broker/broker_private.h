@@ -76,6 +76,9 @@ bool broker_make_journal(struct pillar_broker *b, struct error *e);
  */
 bool broker_open_history(struct pillar_broker *b, const struct journal_reader *reader, struct error *e);
 
+/* Trouble with the database's file is told with its name. Always false. */
+bool broker_name_database(const struct pillar_broker *b, struct error *e);
+
 /* What requests with an Idempotency-Key need. */
 bool broker_make_idempotency(struct pillar_broker *b, struct error *e);
 

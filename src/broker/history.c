@@ -10,6 +10,15 @@ static bool has_file(const char *url)
     return str_starts_with(str_of(url), STR("sqlite:"));
 }
 
+bool broker_name_database(const struct pillar_broker *b, struct error *e)
+{
+    struct error why = *e;
+
+    if (strcmp(why.code, "unavailable") == 0 || strcmp(why.code, "busy") == 0)
+        (void)error_set(e, why.code, "the database %.200s: %.270s", b->options->values.database, why.message);
+    return false;
+}
+
 static bool open_and_recall(struct pillar_broker *b, const char *url, const struct journal_reader *reader,
                             struct error *e)
 {
@@ -17,8 +26,9 @@ static bool open_and_recall(struct pillar_broker *b, const char *url, const stru
 
     if (db == NULL)
         return false;
-    bool ok = journal_open(b->journal, db, b->options->values.new_history != 0, e) &&
-              journal_recall(b->journal, db, reader, e);
+    bool ok = (journal_open(b->journal, db, b->options->values.new_history != 0, e) &&
+               journal_recall(b->journal, db, reader, e)) ||
+              broker_name_database(b, e);
     db_close(db);
     return ok;
 }

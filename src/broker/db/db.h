@@ -68,7 +68,7 @@ void db_end_read(struct db *db);
 /* True when a statement came since db_begin_read, so that the snapshot stands. */
 bool db_has_snapshot(const struct db *db);
 
-/* Durable when it returns true. When it fails, the transaction is rolled back. */
+/* Durable when it returns true. When it fails the transaction is rolled back. */
 bool db_commit(struct db *db, struct error *e);
 void db_rollback(struct db *db);
 

@@ -45,10 +45,11 @@ struct db {
     struct list recent; /* the least recently used one is first */
     struct list running;
     uint64_t next_version;
-    int depth;    /* savepoints that are open */
-    bool writing; /* db_begin_write was called, and neither db_commit nor db_rollback since */
-    char ended_by
-        [ERROR_MESSAGE_MAX]; /* what made SQLite end the transaction by itself; "": it did not, or does not say */
+    int depth; /* savepoints that are open */
+    /* From db_begin_write to db_commit or db_rollback; and what made SQLite end that transaction, or the snapshot, by itself
+     * ("": it did not, or did not say). */
+    bool writing;
+    char ended_by[ERROR_MESSAGE_MAX];
     bool read_only;
     bool internal;   /* the broker's own statements are being prepared */
     bool read_scope; /* db_begin_read was called */
@@ -57,6 +58,7 @@ struct db {
     void *stop_context;
     char *target; /* while a statement is compiled: its `table` */
     struct changes changes;
+    bool committing; /* COMMIT is being run */
 };
 
 /* --- errors --- */
@@ -85,24 +87,42 @@ static bool check_not_ended(const struct db *db, struct error *e)
                      db->ended_by[0] == '\0' ? "" : ": ", db->ended_by);
 }
 
+/* What a COMMIT fails with, SQLite does not note for the connection; the file that it writes to knows. */
+static int system_errno(const struct db *db)
+{
+    sqlite3_file *log = NULL;
+    int number = 0;
+
+    if (!db->committing)
+        return sqlite3_system_errno(db->handle);
+    (void)sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log != NULL && log->pMethods != NULL)
+        (void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &number);
+    return number;
+}
+
 static void note_end(struct db *db)
 {
     bool constraint = (sqlite3_extended_errcode(db->handle) & 0xff) == SQLITE_CONSTRAINT;
     struct error why = {0};
 
-    (void)sqlite_error(db->handle, &why);
+    (void)sqlite_error(db->handle, system_errno(db), &why);
     snprintf(db->ended_by, sizeof db->ended_by, "%.300s%s", why.message,
              constraint ? "; OR ROLLBACK and RAISE(ROLLBACK) take with them what other handlers did, say ABORT" : "");
 }
 
 static bool fail(struct db *db, struct error *e)
 {
+    int code = sqlite3_extended_errcode(db->handle) & 0xff;
     /* The busy handler stops waiting when the guard says so, and SQLite knows no other word for that than busy. */
-    bool stopped = (sqlite3_extended_errcode(db->handle) & 0xff) == SQLITE_BUSY && must_stop(db);
+    bool stopped = code == SQLITE_BUSY && must_stop(db);
 
     if (is_ended(db) && db->ended_by[0] == '\0')
         note_end(db);
-    return stopped ? error_set(e, "deadline", "%s", sqlite3_errmsg(db->handle)) : sqlite_error(db->handle, e);
+    (void)sqlite_error(db->handle, system_errno(db), e);
+    if (stopped && e != NULL)
+        e->code = "deadline";
+    return false;
 }
 
 static int authorize(void *context, int action, const char *first, const char *second, const char *database,
@@ -139,8 +159,12 @@ static int on_busy(void *context, int attempts)
 
 /* --- opening --- */
 
+static bool run_own(struct db *db, const char *sql, struct error *e);
+
 static bool configure(struct db *db, struct error *e)
 {
+    static const char *const settings[] = {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL",
+                                           "PRAGMA foreign_keys = ON", "PRAGMA cache_size = -8000"};
     int ignored;
 
     sqlite3_extended_result_codes(db->handle, 1);
@@ -151,10 +175,22 @@ static bool configure(struct db *db, struct error *e)
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, &ignored);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &ignored);
     sqlite3_set_authorizer(db->handle, authorize, db);
-    return db_run_internal(db,
-                           "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                           "PRAGMA cache_size = -8000;",
-                           e);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        if (!run_own(db, settings[i], e))
+            return false;
+    return true;
+}
+
+static bool open_file(struct db *db, const char *path, int flags, struct error *e)
+{
+    if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK)
+        return fail(db, e);
+    /* SQLite is content with reading where it may not write. */
+    if (sqlite3_db_readonly(db->handle, "main") == 1)
+        return error_set(
+            e, "unavailable",
+            "the broker may only read it: look at its owner and mode, and at how its file system is mounted");
+    return configure(db, e);
 }
 
 /* What SQLite is to open. Its own URLs are not for users: in them a path's %, ? and # mean something. */
@@ -188,12 +224,9 @@ struct db *db_open(const char *url, struct error *e)
     }
     list_init(&db->recent);
     list_init(&db->running);
-    bool ok = sqlite3_open_v2(path, &db->handle, flags, NULL) == SQLITE_OK ? configure(db, e) : fail(db, e);
-    if (!ok) {
+    if (!open_file(db, path, flags, e)) {
         struct error why = e != NULL ? *e : (struct error){0};
-        bool missing = sqlite3_extended_errcode(db->handle) == SQLITE_CANTOPEN;
-        (void)error_set(e, "unavailable", "cannot open the database %s: %s%s", path, why.message,
-                        missing ? "; does its folder exist, and may the broker write there?" : "");
+        (void)error_set(e, "unavailable", "cannot open the database %.200s: %.260s", path, why.message);
         db_close(db);
         return NULL;
     }
@@ -578,9 +611,17 @@ bool db_has_snapshot(const struct db *db)
     return db->snapshot;
 }
 
+static bool run_commit(struct db *db, struct error *e)
+{
+    db->committing = true;
+    bool ok = run_own(db, "COMMIT", e);
+    db->committing = false;
+    return ok;
+}
+
 bool db_commit(struct db *db, struct error *e)
 {
-    if (check_not_ended(db, e) && run_own(db, "COMMIT", e)) {
+    if (check_not_ended(db, e) && run_commit(db, e)) {
         db->writing = false;
         changes_keep(&db->changes, 0, CHANGES_COMMITTED);
         return true;

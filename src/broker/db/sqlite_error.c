@@ -1,5 +1,7 @@
 #include "db/sqlite_error.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -26,6 +28,8 @@ static const char *code_of(int extended)
         return "busy";
     case SQLITE_INTERRUPT:
         return "deadline";
+    case SQLITE_ABORT:
+    case SQLITE_PERM:
     case SQLITE_READONLY:
     case SQLITE_FULL:
     case SQLITE_IOERR:
@@ -69,16 +73,66 @@ static void read_columns(struct error *e, const char *message)
     }
 }
 
-bool sqlite_error(sqlite3 *handle, struct error *e)
+/* Whoever reads the log is to know what to do. */
+static const char *advice_on_system_error(int number)
+{
+    switch (number) {
+    case ENOSPC:
+    case EDQUOT:
+        return "; free space on its disk, or raise the quota";
+    case EFBIG:
+        return "; the file may not grow: raise the file size limit (ulimit -f, LimitFSIZE of systemd)";
+    case EROFS:
+        return "; the file system is mounted read-only: the kernel's log may say why";
+    default:
+        return "; look at the disk, and at the kernel's log";
+    }
+}
+
+static const char *advice_on(int code, int system_error)
+{
+    switch (code & 0xff) {
+    case SQLITE_FULL:
+        return "; free space on its disk";
+    case SQLITE_IOERR:
+        return advice_on_system_error(system_error);
+    case SQLITE_READONLY:
+        return "; may the broker write to it, to its -wal and -shm and to the folder, and how is that mounted?";
+    case SQLITE_CANTOPEN:
+        return "; does its folder exist, and may the broker write there?";
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return "; stop the broker, keep a copy of the file, and restore a backup";
+    case SQLITE_BUSY:
+        return code == SQLITE_BUSY ? "; another program holds its lock" : "";
+    default:
+        return "";
+    }
+}
+
+static void set_message(struct error *e, sqlite3 *handle, int code, int number)
+{
+    char why[128] = "";
+
+    if ((code & 0xff) != SQLITE_IOERR && (code & 0xff) != SQLITE_CANTOPEN)
+        number = 0;
+    if (number != 0)
+        snprintf(why, sizeof why, " (%s)", strerror(number));
+    (void)error_set(e, code_of(code), "%.300s%s%s", sqlite3_errmsg(handle), why, advice_on(code, number));
+}
+
+bool sqlite_error(sqlite3 *handle, int system_errno, struct error *e)
 {
     int code = sqlite3_extended_errcode(handle);
-    const char *message = sqlite3_errmsg(handle);
 
+    if (e == NULL)
+        return false;
     if (code == SQLITE_AUTH)
-        message = "the broker keeps BEGIN, COMMIT, SAVEPOINT, ATTACH, most PRAGMAs and the pillar_ tables for itself "
-                  "(db:transaction is a transaction)";
-    (void)error_set(e, code_of(code), "%s", message);
-    if (e != NULL && (strcmp(e->code, "unique") == 0 || strcmp(e->code, "not_null") == 0))
-        read_columns(e, message);
+        return error_set(e, "refused",
+                         "the broker keeps BEGIN, COMMIT, SAVEPOINT, ATTACH, most PRAGMAs and the pillar_ tables for "
+                         "itself (db:transaction is a transaction)");
+    set_message(e, handle, code, system_errno);
+    if (strcmp(e->code, "unique") == 0 || strcmp(e->code, "not_null") == 0)
+        read_columns(e, sqlite3_errmsg(handle));
     return false;
 }

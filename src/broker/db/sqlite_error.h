@@ -8,7 +8,10 @@
 
 #include "base/error.h"
 
-/* Says what the connection's last call failed with. Always false. `e` may be NULL. */
-bool sqlite_error(sqlite3 *handle, struct error *e);
+/*
+ * Says what the connection's last call failed with and, where that helps, what to do. `system_errno` is the errno of a file
+ * operation that failed, 0 if it is not known. Always false. `e` may be NULL.
+ */
+bool sqlite_error(sqlite3 *handle, int system_errno, struct error *e);
 
 #endif

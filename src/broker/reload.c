@@ -98,15 +98,19 @@ static bool check_moment(struct pillar_broker *b, struct error *e)
                      (unsigned long long)b->options->values.max_retiring);
 }
 
-/* Everything that can go wrong, with what cannot be taken back, the migrations, at the end. */
-static bool make_ready(struct program *p, const struct app *running, struct retirement **r, struct outcome *o,
+/*
+ * Everything that can go wrong, with what cannot be taken back, the migrations, at the end. The new workers open what is
+ * at the database's path, or make it: where that is not what the old ones have open, the streams have another history.
+ */
+static bool make_ready(struct program *p, const struct program *running, struct retirement **r, struct outcome *o,
                        struct error *e)
 {
     struct pillar_broker *b = p->broker;
 
     return program_load(p, e) && program_check(b, p, e) && check_settings(b, p->app, &o->settings, e) &&
-           program_make_pool(p, e) && pool_start(p->pool, e) && (*r = retirement_create(b, e)) != NULL &&
-           check_moment(b, e) && (same_migrations(running, p->app) || program_migrate(p, &o->migrated, e));
+           pool_database_in_place(running->pool, e) && program_make_pool(p, e) && pool_start(p->pool, e) &&
+           (*r = retirement_create(b, e)) != NULL && check_moment(b, e) &&
+           (same_migrations(running->app, p->app) || program_migrate(p, &o->migrated, e));
 }
 
 /* A change to what was read may mend it, unless nothing was wrong with that. */
@@ -129,7 +133,7 @@ static bool replace(struct program *old, struct program *p, struct error *e)
     struct outcome outcome = {.started_ns = clock_monotonic_ns(), .settings = BUF_EMPTY};
     struct retirement *r = NULL;
 
-    bool ok = make_ready(p, old->app, &r, &outcome, e);
+    bool ok = make_ready(p, old, &r, &outcome, e);
     if (ok) {
         sources_free(b->failed);
         b->failed = NULL;

@@ -1,4 +1,5 @@
-/* What happens to the files under a connection: not to be written, too large. */
+/* What happens to the files under a connection: gone, replaced, not to be written, too large. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,100 @@ static struct path path_of(const struct database *d, const char *name)
 
     snprintf(p.text, sizeof p.text, "%s/%s", d->dir, name);
     return p;
+}
+
+static void move(const struct database *d, const char *from, const char *to)
+{
+    assert_int_equal(rename(path_of(d, from).text, path_of(d, to).text), 0);
+}
+
+/* --- gone, or another one --- */
+
+static void check_refused(struct db *db, const char *file, const char *why)
+{
+    struct error e = {0};
+
+    assert_false(db_in_place(db, &e));
+    assert_ok(db_begin_write(db, &e));
+    run_sql(db, "INSERT INTO t VALUES (1)");
+    assert_false(db_commit(db, &e));
+    assert_error(&e, "unavailable", "");
+    assert_that(strstr(e.message, file) != NULL && strstr(e.message, why) != NULL &&
+                    strstr(e.message, "restart the broker") != NULL,
+                "%s", e.message);
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM t"), 0);
+}
+
+static void check_accepted(struct db *db)
+{
+    struct error e;
+
+    assert_ok(db_in_place(db, &e));
+    assert_ok(db_begin_write(db, &e));
+    run_sql(db, "INSERT INTO t VALUES (1)");
+    assert_ok(db_commit(db, &e));
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM t"), 1);
+}
+
+TEST(what_would_go_into_a_file_that_is_gone_is_not_committed)
+{
+    static const char *const names[] = {"test.db", "test.db-wal", "test.db-shm"};
+    struct database *d = *state;
+
+    run_sql(d->db, "CREATE TABLE t (a)");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        move(d, names[i], "aside");
+        check_refused(d->db, names[i], "No such file");
+        move(d, "aside", names[i]);
+    }
+    check_accepted(d->db);
+}
+
+TEST(what_would_go_into_a_file_that_was_replaced_is_not_committed)
+{
+    static const char *const names[] = {"test.db", "test.db-wal", "test.db-shm"};
+    struct database *d = *state;
+
+    run_sql(d->db, "CREATE TABLE t (a)");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        move(d, names[i], "aside");
+        int fd = open(path_of(d, names[i]).text, O_CREAT | O_WRONLY, 0600);
+        assert_true(fd >= 0);
+        close(fd);
+        check_refused(d->db, names[i], "replaced");
+        move(d, "aside", names[i]);
+    }
+    check_accepted(d->db);
+}
+
+/* All three names are there from the start: an empty file has no -wal until it is read. */
+TEST(the_files_of_a_new_database_are_watched_too)
+{
+    struct database *d = *state;
+    struct error e = {0};
+
+    move(d, "test.db-wal", "aside");
+    assert_false(db_in_place(d->db, &e));
+    assert_error(&e, "unavailable", "");
+    move(d, "aside", "test.db-wal");
+    assert_ok(db_in_place(d->db, &e));
+}
+
+/* Whatever it is called. */
+TEST(a_database_in_memory_has_no_files)
+{
+    const struct database *d = *state;
+    struct error e;
+    char url[400];
+
+    snprintf(url, sizeof url, "memory:%s", path_of(d, "test.db").text + 1);
+    struct db *db = db_open(url, &e);
+    assert_that(db != NULL, "%s", e.message);
+    run_sql(db, "CREATE TABLE t (a)");
+    move(d, "test.db", "aside");
+    check_accepted(db);
+    move(d, "aside", "test.db");
+    db_close(db);
 }
 
 /* --- not to be written --- */
@@ -70,15 +165,16 @@ TEST(an_error_of_the_system_is_told_with_what_to_do)
     assert_false(committed);
     assert_error(&e, "unavailable", "");
     assert_that(strstr(e.message, "File too large") != NULL && strstr(e.message, "ulimit -f") != NULL, "%s", e.message);
-    assert_ok(db_begin_write(d->db, &e));
-    run_sql(d->db, "INSERT INTO t VALUES (1)");
-    assert_ok(db_commit(d->db, &e));
-    assert_int_equal(query_integer(d->db, "SELECT count(*) FROM t"), 1);
+    check_accepted(d->db);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH_DATABASE(what_would_go_into_a_file_that_is_gone_is_not_committed),
+        WITH_DATABASE(what_would_go_into_a_file_that_was_replaced_is_not_committed),
+        WITH_DATABASE(the_files_of_a_new_database_are_watched_too),
+        WITH_DATABASE(a_database_in_memory_has_no_files),
         WITH_DATABASE(a_file_that_may_only_be_read_is_unavailable),
         WITH_DATABASE(an_error_of_the_system_is_told_with_what_to_do),
     };

@@ -6,7 +6,7 @@
  *   unique, foreign_key,
  *   check, not_null         a constraint; error.field names the columns where the database tells them
  *   busy                    somebody else holds the database's lock
- *   unavailable             disk full, I/O error, corrupt or read-only file
+ *   unavailable             disk full, I/O error, corrupt, read-only, deleted or replaced file
  *   deadline                the guard said stop
  *   read_only               a write where only reading is allowed
  *   refused                 what the broker keeps for itself: BEGIN, COMMIT, ATTACH, pillar_* tables, ...
@@ -44,6 +44,12 @@ struct db *db_open(const char *url, struct error *e);
 void db_close(struct db *db);
 
 /*
+ * False with "unavailable" when the files that were opened are no longer those at their path: somebody has deleted or replaced
+ * them, and whatever is written would be lost. Safe on any thread while the connection is open.
+ */
+bool db_in_place(const struct db *db, struct error *e);
+
+/*
  * `stop` is asked now and then while a statement runs or waits for a lock; true ends it with "deadline".
  */
 void db_set_guard(struct db *db, bool (*stop)(void *context), void *context);
@@ -68,7 +74,7 @@ void db_end_read(struct db *db);
 /* True when a statement came since db_begin_read, so that the snapshot stands. */
 bool db_has_snapshot(const struct db *db);
 
-/* Durable when it returns true. When it fails the transaction is rolled back. */
+/* Durable when it returns true. When it fails, as it does where db_in_place does, the transaction is rolled back. */
 bool db_commit(struct db *db, struct error *e);
 void db_rollback(struct db *db);
 

@@ -13,6 +13,7 @@
 #include "db/changes.h"
 #include "db/db.h"
 #include "db/sqlite_error.h"
+#include "db/sqlite_files.h"
 #include "db/sqlite_policy.h"
 
 enum {
@@ -58,6 +59,7 @@ struct db {
     void *stop_context;
     char *target; /* while a statement is compiled: its `table` */
     struct changes changes;
+    struct sqlite_files files;
     bool committing; /* COMMIT is being run */
 };
 
@@ -161,10 +163,12 @@ static int on_busy(void *context, int attempts)
 
 static bool run_own(struct db *db, const char *sql, struct error *e);
 
+/* The last one has SQLite open the -wal and the -shm. */
 static bool configure(struct db *db, struct error *e)
 {
     static const char *const settings[] = {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL",
-                                           "PRAGMA foreign_keys = ON", "PRAGMA cache_size = -8000"};
+                                           "PRAGMA foreign_keys = ON", "PRAGMA cache_size = -8000",
+                                           "SELECT 1 FROM sqlite_schema"};
     int ignored;
 
     sqlite3_extended_result_codes(db->handle, 1);
@@ -230,7 +234,14 @@ struct db *db_open(const char *url, struct error *e)
         db_close(db);
         return NULL;
     }
+    if ((flags & SQLITE_OPEN_URI) == 0)
+        sqlite_files_note(&db->files, db->handle);
     return db;
+}
+
+bool db_in_place(const struct db *db, struct error *e)
+{
+    return sqlite_files_check(&db->files, e);
 }
 
 static void free_statement(struct db_statement *s)
@@ -621,7 +632,7 @@ static bool run_commit(struct db *db, struct error *e)
 
 bool db_commit(struct db *db, struct error *e)
 {
-    if (check_not_ended(db, e) && run_commit(db, e)) {
+    if (check_not_ended(db, e) && db_in_place(db, e) && run_commit(db, e)) {
         db->writing = false;
         changes_keep(&db->changes, 0, CHANGES_COMMITTED);
         return true;

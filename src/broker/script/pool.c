@@ -295,6 +295,13 @@ void pool_free(struct pool *pool)
     free(pool);
 }
 
+bool pool_database_in_place(const struct pool *pool, struct error *e)
+{
+    const struct db *db = worker_db(pool->threads[0].worker);
+
+    return db == NULL || db_in_place(db, e);
+}
+
 unsigned pool_workers(const struct pool *pool)
 {
     return pool->thread_count;

@@ -41,6 +41,9 @@ void pool_stop(struct pool *pool);
 /* Accepts NULL. */
 void pool_free(struct pool *pool);
 
+/* What db_in_place says of the workers' database; true where there is none. */
+bool pool_database_in_place(const struct pool *pool, struct error *e);
+
 unsigned pool_workers(const struct pool *pool);
 const struct counters *pool_counters(const struct pool *pool, unsigned worker);
 

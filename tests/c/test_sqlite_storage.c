@@ -1,4 +1,4 @@
-/* What happens to the files under a connection: gone, replaced, not to be written, too large. */
+/* What happens to the files under a connection: gone, replaced, damaged, not to be written, too large. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +10,10 @@
 #include "db/db.h"
 #include "support/check.h"
 #include "support/database.h"
+
+/* Of a page, and of what is damaged, behind the first ten. */
+enum { PAGE = 4096, STRETCH_MAX = 200 * PAGE };
+static const off_t stretch_at = 10L * PAGE;
 
 #define assert_ok(call) assert_that(call, "%s", e.message)
 
@@ -119,6 +123,88 @@ TEST(a_database_in_memory_has_no_files)
     db_close(db);
 }
 
+/* --- damaged --- */
+
+struct stretch {
+    int fd;
+    char kept[STRETCH_MAX];
+    ssize_t len;
+};
+
+static void damage(struct stretch *s, const char *path)
+{
+    static char garbage[sizeof s->kept];
+
+    memset(garbage, 0xff, sizeof garbage);
+    s->fd = open(path, O_RDWR);
+    assert_true(s->fd >= 0);
+    s->len = pread(s->fd, s->kept, sizeof s->kept, stretch_at);
+    assert_true(s->len > STRETCH_MAX / 4);
+    assert_int_equal(pwrite(s->fd, garbage, (size_t)s->len, stretch_at), s->len);
+}
+
+static void mend(struct stretch *s)
+{
+    assert_int_equal(pwrite(s->fd, s->kept, (size_t)s->len, stretch_at), s->len);
+}
+
+static void fill(struct db *db)
+{
+    struct error e;
+
+    run_sql(db, "CREATE TABLE u (a)");
+    run_sql(db, "CREATE TABLE t (a)");
+    run_sql(db, "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300) "
+                "SELECT randomblob(1000) FROM n");
+    assert_ok(db_run_internal(db, "PRAGMA wal_checkpoint(TRUNCATE)", &e));
+}
+
+static const char sum[] = "SELECT sum(length(a)) FROM t";
+
+/* SQLite commits nothing behind a damaged page, and reads what is not damaged. */
+TEST(a_damaged_page_is_unavailable_until_it_is_mended)
+{
+    struct database *d = *state;
+    struct stretch *s = calloc(1, sizeof *s);
+    struct error e = {0};
+
+    fill(d->db);
+    struct db *reader = database_connect(d);
+    struct db *writer = database_connect(d);
+    damage(s, path_of(d, "test.db").text);
+    db_begin_read(reader);
+    assert_false(try_sql(reader, sum, &e));
+    assert_error(&e, "unavailable", "");
+    assert_that(strstr(e.message, "restore a backup") != NULL, "%s", e.message);
+    assert_int_equal(query_integer(reader, "SELECT count(*) FROM u"), 0);
+    db_end_read(reader);
+    assert_ok(db_begin_write(writer, &e));
+    assert_ok(db_savepoint(writer, &e));
+    run_sql(writer, "INSERT INTO u VALUES (1)");
+    assert_false(try_sql(writer, sum, &e));
+    assert_false(db_rollback_to(writer, 0, &e));
+    assert_error(&e, "unavailable", "");
+    assert_that(strstr(e.message, "rolled the transaction back: database disk image is malformed") != NULL, "%s",
+                e.message);
+    assert_false(db_commit(writer, &e));
+    assert_error(&e, "unavailable", "");
+    assert_ok(db_begin_write(writer, &e));
+    run_sql(writer, "INSERT INTO u VALUES (1)");
+    assert_ok(db_commit(writer, &e));
+    assert_int_equal(query_integer(writer, "SELECT count(*) FROM u"), 1);
+    mend(s);
+    db_begin_read(reader);
+    assert_int_equal(query_integer(reader, sum), 300000);
+    db_end_read(reader);
+    assert_ok(db_begin_write(writer, &e));
+    assert_int_equal(query_integer(writer, sum), 300000);
+    db_rollback(writer);
+    db_close(reader);
+    db_close(writer);
+    close(s->fd);
+    free(s);
+}
+
 /* --- not to be written --- */
 
 TEST(a_file_that_may_only_be_read_is_unavailable)
@@ -175,6 +261,7 @@ int main(void)
         WITH_DATABASE(what_would_go_into_a_file_that_was_replaced_is_not_committed),
         WITH_DATABASE(the_files_of_a_new_database_are_watched_too),
         WITH_DATABASE(a_database_in_memory_has_no_files),
+        WITH_DATABASE(a_damaged_page_is_unavailable_until_it_is_mended),
         WITH_DATABASE(a_file_that_may_only_be_read_is_unavailable),
         WITH_DATABASE(an_error_of_the_system_is_told_with_what_to_do),
     };

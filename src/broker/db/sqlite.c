@@ -61,6 +61,7 @@ struct db {
     struct changes changes;
     struct sqlite_files files;
     bool committing; /* COMMIT is being run */
+    bool damaged;    /* a page that makes no sense was read, and may be in the cache */
 };
 
 /* --- errors --- */
@@ -73,11 +74,11 @@ static bool must_stop(const struct db *db)
 /*
  * SQLite ends a transaction by itself when the disk is full or fails, when memory is short, when a write is interrupted, and
  * for a script that says OR ROLLBACK. It is in autocommit mode then: what comes next would commit on its own, without
- * the rest of its handler.
+ * the rest of its handler. And where it has seen a damaged page it does not commit what was written.
  */
 static bool is_ended(const struct db *db)
 {
-    return (db->writing || db->snapshot) && sqlite3_get_autocommit(db->handle) != 0;
+    return ((db->writing || db->snapshot) && sqlite3_get_autocommit(db->handle) != 0) || (db->writing && db->damaged);
 }
 
 /* Whoever does not look at errors is stopped here. */
@@ -119,6 +120,7 @@ static bool fail(struct db *db, struct error *e)
     /* The busy handler stops waiting when the guard says so, and SQLite knows no other word for that than busy. */
     bool stopped = code == SQLITE_BUSY && must_stop(db);
 
+    db->damaged = db->damaged || code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
     if (is_ended(db) && db->ended_by[0] == '\0')
         note_end(db);
     (void)sqlite_error(db->handle, system_errno(db), e);
@@ -592,10 +594,21 @@ bool db_run_internal(struct db *db, const char *sql, struct error *e)
 
 /* --- transactions --- */
 
+/* A file that is mended is to be read again. */
+static void forget_damage(struct db *db)
+{
+    if (db->damaged)
+        sqlite3_db_release_memory(db->handle);
+    db->damaged = false;
+}
+
 bool db_begin_write(struct db *db, struct error *e)
 {
     db_end_read(db);
-    if (!check_not_ended(db, e) || !run_own(db, "BEGIN IMMEDIATE", e))
+    if (!check_not_ended(db, e))
+        return false;
+    forget_damage(db);
+    if (!run_own(db, "BEGIN IMMEDIATE", e))
         return false;
     db->writing = true;
     db->ended_by[0] = '\0';
@@ -651,6 +664,7 @@ void db_rollback(struct db *db)
         (void)run_own(db, "ROLLBACK", NULL);
     db->stop = stop;
     db->writing = false;
+    forget_damage(db);
     changes_undo(&db->changes, 0);
 }
 

@@ -1,6 +1,7 @@
 /* What happens to the files under a connection: gone, replaced, damaged, not to be written, too large. */
 #include <fcntl.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "db/db.h"
+#include "db/sqlite_checkpoint.h"
 #include "support/check.h"
 #include "support/database.h"
 
@@ -254,6 +256,46 @@ TEST(an_error_of_the_system_is_told_with_what_to_do)
     check_accepted(d->db);
 }
 
+static void update(sqlite3 *handle, int from)
+{
+    char sql[100];
+
+    snprintf(sql, sizeof sql, "UPDATE t SET a = randomblob(3000) WHERE rowid > %d", from);
+    assert_int_equal(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK);
+}
+
+/* The end of the file lies behind the limit, so the -wal can be written and not read back into the file. */
+TEST(a_checkpoint_that_fails_is_noticed_and_the_commit_stands)
+{
+    static const char setup[] =
+        "PRAGMA journal_mode = WAL; CREATE TABLE t (a);"
+        "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 4000)"
+        " SELECT randomblob(3000) FROM n; PRAGMA wal_checkpoint(TRUNCATE)";
+    const struct database *d = *state;
+    struct outage outage = {0};
+    sqlite3 *handle;
+
+    assert_int_equal(sqlite3_open(path_of(d, "test.db").text, &handle), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(handle, setup, NULL, NULL, NULL), SQLITE_OK);
+    sqlite_checkpoint_enable(handle, &outage);
+    update(handle, 3990);
+    assert_int_equal(outage.failures, 0);
+    limit_files(10 << 20);
+    update(handle, 2900);
+    update(handle, 3999);
+    limit_files(RLIM_INFINITY);
+    assert_int_equal(outage.failures, 2);
+    struct stat wal;
+    assert_int_equal(stat(path_of(d, "test.db-wal").text, &wal), 0);
+    update(handle, 3999);
+    assert_int_equal(outage.failures, 0);
+    update(handle, 2900); /* begins the -wal anew, instead of adding to it */
+    struct stat later;
+    assert_int_equal(stat(path_of(d, "test.db-wal").text, &later), 0);
+    assert_true(later.st_size < wal.st_size + 100L * PAGE);
+    sqlite3_close(handle);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +306,7 @@ int main(void)
         WITH_DATABASE(a_damaged_page_is_unavailable_until_it_is_mended),
         WITH_DATABASE(a_file_that_may_only_be_read_is_unavailable),
         WITH_DATABASE(an_error_of_the_system_is_told_with_what_to_do),
+        WITH_DATABASE(a_checkpoint_that_fails_is_noticed_and_the_commit_stands),
     };
 
     signal(SIGXFSZ, SIG_IGN);

@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "db/changes.h"
 #include "db/db.h"
+#include "db/sqlite_checkpoint.h"
 #include "db/sqlite_error.h"
 #include "db/sqlite_files.h"
 #include "db/sqlite_policy.h"
@@ -60,8 +61,9 @@ struct db {
     char *target; /* while a statement is compiled: its `table` */
     struct changes changes;
     struct sqlite_files files;
-    bool committing; /* COMMIT is being run */
-    bool damaged;    /* a page that makes no sense was read, and may be in the cache */
+    struct outage checkpoints; /* that failed */
+    bool committing;           /* COMMIT is being run */
+    bool damaged;              /* a page that makes no sense was read, and may be in the cache */
 };
 
 /* --- errors --- */
@@ -181,6 +183,7 @@ static bool configure(struct db *db, struct error *e)
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, &ignored);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &ignored);
     sqlite3_set_authorizer(db->handle, authorize, db);
+    sqlite_checkpoint_enable(db->handle, &db->checkpoints);
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         if (!run_own(db, settings[i], e))
             return false;

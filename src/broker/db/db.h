@@ -78,6 +78,9 @@ bool db_has_snapshot(const struct db *db);
 bool db_commit(struct db *db, struct error *e);
 void db_rollback(struct db *db);
 
+/* Whether the transaction that db_commit has committed last changed a row. */
+bool db_wrote(const struct db *db);
+
 /* Savepoints nest like brackets inside a write transaction. */
 bool db_savepoint(struct db *db, struct error *e);
 /*

@@ -48,9 +48,10 @@ struct db {
     struct list running;
     uint64_t next_version;
     int depth; /* savepoints that are open */
-    /* From db_begin_write to db_commit or db_rollback; and what made SQLite end that transaction, or the snapshot, by itself
-     * ("": it did not, or did not say). */
+    /* From db_begin_write to db_commit or db_rollback; how many rows the connection had changed by then; and what made SQLite
+     * end that transaction, or the snapshot, by itself ("": it did not, or did not say). */
     bool writing;
+    int64_t changes_before;
     char ended_by[ERROR_MESSAGE_MAX];
     bool read_only;
     bool internal;   /* the broker's own statements are being prepared */
@@ -614,6 +615,7 @@ bool db_begin_write(struct db *db, struct error *e)
     if (!run_own(db, "BEGIN IMMEDIATE", e))
         return false;
     db->writing = true;
+    db->changes_before = sqlite3_total_changes64(db->handle);
     db->ended_by[0] = '\0';
     db->depth = 0;
     return true;
@@ -655,6 +657,11 @@ bool db_commit(struct db *db, struct error *e)
     }
     db_rollback(db);
     return false;
+}
+
+bool db_wrote(const struct db *db)
+{
+    return sqlite3_total_changes64(db->handle) > db->changes_before;
 }
 
 /* The guard must not stop what cleans up after it. */

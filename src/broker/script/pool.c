@@ -127,6 +127,12 @@ static enum lane_kind lane_of(const struct pool *pool, const struct exchange *ex
     }
 }
 
+/* An emission of the process itself has not been in a queue. */
+static void begin_batch(struct worker *worker, const struct exchange *first)
+{
+    worker_begin_batch(worker, first->queued_ns != 0 ? first->queued_ns : clock_monotonic_ns());
+}
+
 static void run_now(struct pool *pool, struct exchange *ex)
 {
     bool writes = lane_of(pool, ex) == LANE_WRITER;
@@ -137,8 +143,8 @@ static void run_now(struct pool *pool, struct exchange *ex)
         worker_run_reader(worker, ex);
         return;
     }
-    worker_begin_batch(worker);
-    worker_run_writer(worker, ex);
+    begin_batch(worker, ex);
+    (void)worker_run_writer(worker, ex);
     worker_end_batch(worker);
 }
 
@@ -202,12 +208,13 @@ static void run_writer(void *arg)
     while ((ex = take_or_keep_house(t)) != NULL) {
         uint64_t last_start = clock_monotonic_ns() + pool->config.batch_ms * 1000000u;
         size_t count = 0;
-        worker_begin_batch(t->worker);
+        bool open;
+        begin_batch(t->worker, ex);
         do {
             counter_add(worker_counters(t->worker), COUNT_JOBS_TAKEN, 1);
-            worker_run_writer(t->worker, ex);
+            open = worker_run_writer(t->worker, ex);
             count++;
-        } while (count < pool->config.batch_max && clock_monotonic_ns() < last_start &&
+        } while (open && count < pool->config.batch_max && clock_monotonic_ns() < last_start &&
                  (ex = take_waiting(pool, lane)) != NULL);
         worker_end_batch(t->worker);
     }

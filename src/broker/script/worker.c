@@ -1,11 +1,13 @@
 #include "script/worker.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/logger.h"
+#include "base/outage.h"
 #include "script/core.h"
 #include "script/failure.h"
 #include "script/silence.h"
@@ -27,8 +29,10 @@ struct worker {
     struct event_list events; /* drafts of the transaction under way */
     struct exchange *batch;   /* held until the commit, newest first */
     bool batch_open;
-    size_t standing; /* exchanges of the batch that have something to commit */
-    bool dead;       /* did not survive a commit (config->survives) */
+    struct error failure; /* why the batch is not open any more, or was not committed */
+    struct outage outage; /* of the commits of batches */
+    size_t standing;      /* exchanges of the batch that have something to commit */
+    bool dead;            /* did not survive a commit (config->survives) */
     struct silence *silence;
     bool recycle; /* a handler passed the memory limit, or has spoiled the state: look whether it is still good */
     uint64_t house_after_ns;   /* not before */
@@ -531,18 +535,25 @@ static void hold(struct worker *w, struct exchange *ex)
     w->batch = ex;
 }
 
-void worker_begin_batch(struct worker *w)
+/* Nobody's part of the batch stands, and nothing more is run in it. */
+static void give_up_batch(struct worker *w, const struct error *why)
+{
+    w->failure = *why;
+    w->batch_open = false;
+}
+
+void worker_begin_batch(struct worker *w, uint64_t since_ns)
 {
     struct error e;
 
     (void)journal_lock(w->journal, 0);
     w->batch_open = true;
     w->standing = 0;
-    /* Waiting for another process's lock is bounded as a handler is. */
-    script_state_arm(w->state, clock_monotonic_ns() + w->config->deadline_ms * 1000000ull);
-    w->batch_open = db_begin_write(w->transactions, &e);
-    if (!w->batch_open)
-        log_error("db", "cannot begin a transaction: %s", e.message);
+    /* Another program's lock is waited for as long as a handler may run, counted from when the first began to wait for us:
+     * so those behind it do not wait for that time once each. */
+    script_state_arm(w->state, since_ns + w->config->deadline_ms * 1000000ull);
+    if (!db_begin_write(w->transactions, &e))
+        give_up_batch(w, &e);
 }
 
 /* The savepoint of a handler that is to leave no trace. */
@@ -551,13 +562,8 @@ static void undo(struct worker *w, const struct job *job)
     struct error e;
 
     event_list_cut(&w->events, job->first_event);
-    if (w->db == NULL)
-        return;
-    if (db_rollback_to(w->db, 0, &e))
-        return;
-    /* SQLite may have rolled the whole transaction back by itself (disk full, I/O error): then nobody's part stands. */
-    log_error("db", "cannot roll a handler back: %s", e.message);
-    w->batch_open = false;
+    if (w->db != NULL && !db_rollback_to(w->db, 0, &e))
+        give_up_batch(w, &e);
 }
 
 static bool keep(struct worker *w, struct exchange *ex)
@@ -574,6 +580,8 @@ static bool keep(struct worker *w, struct exchange *ex)
     }
     if (db_release(w->db, &e))
         return true;
+    if (strcmp(e.code, "foreign_key") != 0)
+        return false; /* the batch is lost, and undo finds that out */
     log_warn("db", "%.*s: %s", STR_ARG(ex->request.id), e.message);
     response_set_error(ex, 409, e.code, "it refers to something that does not exist, or is still referred to", "");
     return false;
@@ -603,18 +611,17 @@ static void run_emission(struct worker *w, struct exchange *ex)
     ex->response.status = 204;
 }
 
-void worker_run_writer(struct worker *w, struct exchange *ex)
+bool worker_run_writer(struct worker *w, struct exchange *ex)
 {
     struct job job = make_job(w, ex, JOB_WRITES);
     struct error e;
 
     hold(w, ex);
     if (!w->batch_open || !exchange_start(ex, clock_monotonic_ns()))
-        return;
+        return w->batch_open;
     if (w->db != NULL && !db_savepoint(w->db, &e)) {
-        log_error("db", "cannot begin a handler: %s", e.message);
-        w->batch_open = false;
-        return;
+        give_up_batch(w, &e);
+        return false;
     }
     if (ex->kind == EXCHANGE_EMISSION)
         run_emission(w, ex);
@@ -624,26 +631,49 @@ void worker_run_writer(struct worker *w, struct exchange *ex)
     if (!stands || !record(w, &job) || !keep(w, ex)) {
         (void)exchange_settle(ex);
         undo(w, &job);
-        return;
+        return w->batch_open;
     }
     w->standing += job.replay.state == REPLAY_REPEATED ? 0 : 1;
     silence_look_at_events(w->silence, &job, &w->events);
     silence_look_at_changes(w->silence, &job, job.told + w->events.count - job.first_event, w->db);
+    return true;
+}
+
+static void log_batch_failure(struct worker *w)
+{
+    char text[ERROR_MESSAGE_MAX];
+
+    snprintf(text, sizeof text, "changes are not stored in %.120s, mutations are answered with 503: %.290s",
+             w->db == NULL ? "the log" : w->config->database, w->failure.message);
+    outage_note(&w->outage, clock_monotonic_ns(), "db", text);
 }
 
 static bool commit_batch(struct worker *w)
 {
-    struct error e = {.message = "the database has rolled it back"};
-
     script_state_arm(w->state, 0); /* a commit is not to be interrupted */
-    if (w->batch_open && commit(w, &e))
+    if (w->batch_open && commit(w, &w->failure)) {
+        if (w->db == NULL || db_wrote(w->db)) /* a full disk takes what writes nothing */
+            outage_end(&w->outage, clock_monotonic_ns(), "db", "changes are stored again");
         return true;
+    }
     if (!w->batch_open) {
         counter_add(&w->counters, COUNT_COMMIT_FAILURES, 1);
         db_rollback(w->transactions);
     }
-    log_error("db", "a transaction was not committed: %s", e.message);
+    if (!w->dead)
+        log_batch_failure(w);
     return false;
+}
+
+static void set_batch_error(const struct worker *w, struct exchange *ex)
+{
+    /* A 4xx may have come of what another handler of the batch wrote, so it falls as well. A 503 says what else went wrong. */
+    if (ex->response.status == 503)
+        return;
+    if (strcmp(w->failure.code, "busy") == 0 || strcmp(w->failure.code, "deadline") == 0)
+        set_overload_error(ex, "busy", "another program is writing to the database; try again");
+    else
+        set_overload_error(ex, "unavailable", "the change could not be stored; try again");
 }
 
 static struct exchange *oldest_first(struct exchange *list)
@@ -672,9 +702,8 @@ void worker_end_batch(struct worker *w)
     w->batch = NULL;
     while (ex != NULL) {
         struct exchange *next = ex->next;
-        /* A 4xx may have come of what another handler of the batch wrote, so it falls as well. */
         if (!committed)
-            set_overload_error(ex, "unavailable", "the change could not be stored; try again");
+            set_batch_error(w, ex);
         ex->complete(ex);
         ex = next;
     }
@@ -703,11 +732,9 @@ bool worker_keep_house(struct worker *w)
 
     if (w->db == NULL || now < w->house_after_ns || !has_housework(w, now))
         return false;
-    worker_begin_batch(w);
-    if (w->batch_open && !replay_trim(&w->replays, &more, &e)) {
-        log_error("db", "records of requests cannot be removed: %s", e.message);
-        w->batch_open = false;
-    }
+    worker_begin_batch(w, now);
+    if (w->batch_open && !replay_trim(&w->replays, &more, &e))
+        give_up_batch(w, &e);
     bool ok = commit_batch(w); /* which drops a slice of the history */
     bool over = journal_is_over(w->journal);
     journal_unlock(w->journal);

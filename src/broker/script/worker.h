@@ -54,11 +54,15 @@ void worker_run_reader(struct worker *w, struct exchange *ex);
 
 /* --- the writer: many handlers, one commit --- */
 
-/* Takes the write lock and begins a transaction. When that fails, every exchange of the batch is answered with 503. */
-void worker_begin_batch(struct worker *w);
+/* Takes the write lock and begins a transaction. When that fails, every exchange of the batch is answered with 503. The
+ * first of them has been waiting since `since_ns` (monotonic). */
+void worker_begin_batch(struct worker *w, uint64_t since_ns);
 
-/* Runs a handler, or adds the events of an emission, inside the batch. The exchange is held until worker_end_batch. */
-void worker_run_writer(struct worker *w, struct exchange *ex);
+/*
+ * Runs a handler, or adds the events of an emission, inside the batch. The exchange is held until worker_end_batch. Returns
+ * false once the transaction is lost: further exchanges would only share the 503.
+ */
+bool worker_run_writer(struct worker *w, struct exchange *ex);
 
 /* Commits, publishes, releases the lock, and only then completes the exchanges. A worker that did not survive the commit
  * does no more than that; it is to be freed. */

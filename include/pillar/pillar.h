@@ -6,7 +6,7 @@
  * pillar_broker_drain, pillar_broker_destroy. A process may hold several brokers, each with a script and an
  * address of its own.
  *
- * The caller should ignore SIGPIPE, and block the signals it wants to handle before pillar_broker_start and
+ * The caller should ignore SIGPIPE and SIGXFSZ, and block the signals it wants to handle before pillar_broker_start and
  * pillar_broker_reload, since the broker's threads inherit the signal mask.
  */
 #ifndef PILLAR_PILLAR_H

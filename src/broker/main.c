@@ -142,10 +142,15 @@ static void block_reload_signal(void)
     pthread_sigmask(SIG_BLOCK, &reload, NULL);
 }
 
-static void block_signals(sigset_t *handled)
+/* A client that has gone, and a file that may not grow, are errors of the write: also of the migrations at the start. */
+static void ignore_write_signals(void)
 {
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of that write */
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+static void block_signals(sigset_t *handled)
+{
     sigemptyset(handled);
     sigaddset(handled, SIGTERM);
     sigaddset(handled, SIGINT);
@@ -241,6 +246,7 @@ static int run(const char *script, const pillar_options *options)
     sigset_t handled;
 
     block_reload_signal();
+    ignore_write_signals();
     pillar_broker *broker = pillar_broker_create(script, options, &error);
     if (broker == NULL)
         return fail(error.message);

@@ -102,7 +102,7 @@ static int system_errno(const struct db *db)
     if (!db->committing)
         return sqlite3_system_errno(db->handle);
     (void)sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-    if (log != NULL && log->pMethods != NULL)
+    if (log != NULL && log->pMethods != NULL && log->pMethods->xFileControl != NULL) /* one in memory knows nothing */
         (void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &number);
     return number;
 }

@@ -87,8 +87,8 @@ PILLAR_API uint16_t pillar_broker_port(const pillar_broker *broker);
 PILLAR_API const char *pillar_broker_summary(const pillar_broker *broker);
 
 /*
- * Begins to drain: stops accepting connections and ends streams so that their clients come back elsewhere or
- * later; requests in hand are answered. Returns at once.
+ * Begins to drain: stops accepting connections; requests in hand are answered, further ones refused; then streams are ended,
+ * spread over the time that the option drain-window says, so that their clients come back elsewhere or later. Returns at once.
  */
 PILLAR_API void pillar_broker_drain(pillar_broker *broker);
 

@@ -143,8 +143,23 @@ static struct http_config http_settings(const struct pillar_broker *b, const cha
         .peer_timeout_ms = s->peer_timeout,
         .handler_deadline_ms = s->handler_deadline,
         .queue_timeout_ms = s->queue_timeout,
+        .drain_timeout_ms = s->drain_timeout,
+        .drain_window_ms = s->drain_window < s->drain_timeout ? s->drain_window : s->drain_timeout,
         .stream = broker_stream_config(b),
     };
+}
+
+/* Each request that is not answered holds a reference; the broker has one, or a retirement. */
+static bool is_busy(void *context)
+{
+    struct pillar_broker *b = context;
+
+    pthread_mutex_lock(&b->program_lock);
+    bool busy = b->program->references > 1;
+    for (const struct retirement *r = b->retiring; r != NULL; r = r->next)
+        busy |= r->program != NULL && r->program->references > 1;
+    pthread_mutex_unlock(&b->program_lock);
+    return busy;
 }
 
 static bool make_server(struct pillar_broker *b, struct error *e)
@@ -154,7 +169,8 @@ static bool make_server(struct pillar_broker *b, struct error *e)
                                    .on_complete = dispatch_complete,
                                    .on_refuse = dispatch_refuse,
                                    .is_stream = dispatch_is_stream,
-                                   .on_release = dispatch_release};
+                                   .on_release = dispatch_release,
+                                   .is_busy = is_busy};
     char host[256];
     uint16_t port;
 

@@ -280,7 +280,7 @@ static bool run_health(struct pillar_broker *broker, struct exchange *ex)
         return true;
     if (metrics)
         metrics_respond(broker, ex);
-    else if (ready && atomic_load(&broker->draining))
+    else if (ready && ex->draining)
         respond_json(ex, 503, "{\"status\":\"draining\"}");
     else
         respond_json(ex, 200, ready ? "{\"status\":\"ready\"}" : "{\"status\":\"ok\"}");
@@ -383,7 +383,13 @@ void dispatch_request(void *context, struct exchange *ex)
         refuse_busy(ex, "too_many_connections", "the server has as many connections as it may");
         return;
     }
-    if (run_health(broker, ex) || refuse_excess(broker, ex) || run_builtin(broker, ex))
+    if (run_health(broker, ex))
+        return;
+    if (ex->draining && !is_stream_path(broker, ex)) {
+        refuse_busy(ex, "unavailable", "the server is going away");
+        return;
+    }
+    if (refuse_excess(broker, ex) || run_builtin(broker, ex))
         return;
     enum route_match match = app_route(app, ex, &route, &allowed);
     if (match == ROUTE_FOUND) {

@@ -337,9 +337,16 @@ static const struct setting settings_table[] = {
      0,
      4194304},
 
-    {{"drain-timeout", "PILLAR_DRAIN_TIMEOUT", "TIME", "10s", "Time for requests in hand to end at SIGTERM.", 0},
+    {{"drain-timeout", "PILLAR_DRAIN_TIMEOUT", "TIME", "10s",
+      "Time for requests in hand and streams to end at SIGTERM.", 0},
      KIND_TIME,
      AT(drain_timeout),
+     0,
+     HOUR},
+    {{"drain-window", "PILLAR_DRAIN_WINDOW", "TIME", "2s",
+      "The part of it over which streams are ended, one after the other; 0: all at once.", 0},
+     KIND_TIME,
+     AT(drain_window),
      0,
      HOUR},
 };

@@ -74,6 +74,7 @@ struct settings {
     uint64_t idempotency_age;
     uint64_t idempotency_bytes;
     uint64_t idempotency_memory;
+    uint64_t drain_window;
 };
 
 enum { SETTING_COUNT_MAX = 64 };

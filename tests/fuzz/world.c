@@ -240,6 +240,13 @@ static void on_release(void *context, struct exchange *ex)
     (void)ex;
 }
 
+static bool is_busy(void *context)
+{
+    const struct world *w = context;
+
+    return w->parked_count > 0;
+}
+
 /* --- life --- */
 
 /* Nobody connects to it: connections are made of wires. */
@@ -277,7 +284,7 @@ void world_begin(struct world *w)
                    .retry_min_ms = 1000,
                    .retry_max_ms = 1000},
     };
-    w->handler = (struct http_handler){w, on_request, on_complete, on_refuse, is_stream, on_release};
+    w->handler = (struct http_handler){w, on_request, on_complete, on_refuse, is_stream, on_release, is_busy};
     CHECK(io_loop_init(&w->loop, (struct http_server *)(void *)w, &w->config, &w->handler, listening_socket(), &e),
           "a loop");
     stream_hub_begin(w->loop.hub, &generation, w->position);
@@ -384,6 +391,7 @@ void world_drain(struct world *w)
         w->wires[i].may_close = true;
     inbox_ask_to_drain(&w->loop.inbox);
     io_loop_take_inbox(&w->loop);
+    drain_step(&w->loop);
     world_settle(w);
 }
 

@@ -92,6 +92,7 @@ struct exchange {
     size_t route;
     uint64_t address_key; /* of request.remote_address, for limits; see base/address.h */
     bool overloaded;      /* its connection is one too many: only a refusal may answer it */
+    bool draining;        /* it came when the server was going away: nothing is begun for it any more */
 
     struct str user_id; /* who authenticate says it is, in the arena; empty: nobody, or not known yet */
 

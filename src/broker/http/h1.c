@@ -138,6 +138,7 @@ static void deliver(struct h1 *c)
     ex->base.request.body.ptr = buf_take(&m->parse.body, &len);
     ex->base.request.body.len = len;
     c->keep_alive = m->parse.keep_alive && !c->loop->draining && !c->refused;
+    ex->base.draining = c->loop->draining;
     c->state = H1_HANDLING;
     list_remove(&c->timeout);
     counter_add(&c->loop->counters, COUNT_REQUESTS, 1);
@@ -514,8 +515,13 @@ void h1_on_timeout(struct h1 *c)
 void h1_drain(struct h1 *c)
 {
     c->keep_alive = false;
+    if (c->state == H1_HEAD || c->state == H1_BODY)
+        refuse_unfinished(c, &(struct refusal){503, "unavailable", "the server is going away"});
+}
+
+void h1_finish(struct h1 *c)
+{
+    h1_drain(c);
     if (c->state == H1_IDLE)
         h1_close(c);
-    else if (c->state == H1_HEAD || c->state == H1_BODY)
-        refuse_unfinished(c, &(struct refusal){503, "unavailable", "the server is going away"});
 }

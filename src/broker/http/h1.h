@@ -73,8 +73,11 @@ void h1_on_timeout(struct h1 *conn);
 /* Closes without a word. Harmless when closed already. */
 void h1_close(struct h1 *conn);
 
-/* Closes if nothing is under way; lets what is under way be the last thing. */
+/* Lets what is under way be the last thing, and refuses a request that has not arrived whole. */
 void h1_drain(struct h1 *conn);
+
+/* The same, and closes if nothing is under way. */
+void h1_finish(struct h1 *conn);
 
 /* The worker that runs this exchange has overrun its deadline by far, or none has found the time: answers 503. */
 void h1_give_up(struct h1_exchange *ex, bool running);

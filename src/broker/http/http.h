@@ -33,6 +33,8 @@ struct http_config {
     uint64_t peer_timeout_ms;     /* for which a peer may acknowledge nothing; 0: that is left to the system */
     uint64_t handler_deadline_ms; /* when a worker is given up on; 0: never */
     uint64_t queue_timeout_ms;    /* when a request that waits for a worker is */
+    uint64_t drain_timeout_ms;    /* how long a drain lasts at most */
+    uint64_t drain_window_ms;     /* over which it ends the streams; not above drain_timeout_ms */
     struct stream_config stream;
 };
 
@@ -51,6 +53,8 @@ struct http_handler {
     bool (*is_stream)(void *context, struct str head);
     /* An exchange is about to be freed, answered or not. */
     void (*on_release)(void *context, struct exchange *ex);
+    /* True while requests, of whatever loop, are not answered, and may yet have events published. */
+    bool (*is_busy)(void *context);
 };
 
 /*
@@ -69,7 +73,8 @@ void http_server_recall(struct http_server *server, struct event *ev);
 /* Starts the loops' threads. Failure: false with "thread". */
 bool http_server_start(struct http_server *server, struct error *e);
 
-/* Stops accepting, ends streams and idle connections; requests in hand go on. */
+/* Stops accepting; requests in hand go on, further ones are refused; then streams are ended over the window, and what is
+ * idle is closed: see http/drain.h. */
 void http_server_drain(struct http_server *server);
 
 /* True once no connection is left on any loop. */

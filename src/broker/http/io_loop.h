@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "base/list.h"
+#include "http/drain.h"
 #include "http/http.h"
 #include "http/inbox.h"
 
@@ -39,6 +40,7 @@ struct io_loop {
     uv_thread_t thread;
     bool running;
     bool draining;
+    struct drain drain;
     bool stopping;
     bool accept_waits; /* a connection could not be taken for want of memory */
 
@@ -79,6 +81,9 @@ void io_loop_take_inbox(struct io_loop *loop);
 
 /* Schedules the sending of what streams have to send. */
 void io_loop_flush(struct io_loop *loop);
+
+/* From now on the loop looks at its times more often, beginning with the next turn. */
+void io_loop_tick_faster(struct io_loop *loop);
 
 /* Puts the connection's node (`timeout` and `timeout_at`) at the end of a list; it may be in another one. */
 void io_loop_arm(struct io_loop *loop, struct h1 *conn, enum timeout_kind kind);

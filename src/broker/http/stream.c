@@ -35,6 +35,7 @@ struct stream {
     uint32_t address;       /* in the hub's tally */
     uint8_t since;          /* an enum stream_since: how it came to complete_from */
     bool full;              /* the sink takes no more for now */
+    bool ending;            /* it ends once it has sent all there is for it */
 };
 
 struct stream_hub {
@@ -51,6 +52,10 @@ struct stream_hub {
     uint32_t tick;
     uint64_t next_tick_ms;
     unsigned next_slot;                      /* where the next new stream goes */
+    size_t count;                            /* of the streams in the wheel */
+    unsigned end_slot;                       /* whence the next stream is taken that is to end */
+    struct list ending;                      /* no longer in the wheel */
+    struct str end_comment;                  /* what those say */
     struct expiry_queue expiries;            /* of the streams whose users expire */
     uint64_t disconnects;                    /* so far */
     uint64_t disconnected[DISCONNECTS_KEPT]; /* the users of the last ones, by their hashes */
@@ -80,6 +85,7 @@ struct stream_hub *stream_hub_create(const struct stream_config *config, uint64_
     hub->next_tick_ms = now_ms;
     hub->jitter = random_u64();
     list_init(&hub->dirty);
+    list_init(&hub->ending);
     for (int i = 0; i < WHEEL_SLOTS; i++)
         list_init(&hub->wheel[i]);
     hub->log = event_log_create(&config->log, 0, counters, mark_dirty, hub);
@@ -294,6 +300,21 @@ static void walk(struct stream *s)
     }
 }
 
+static void end(struct stream *s, struct str comment);
+
+/* The stream may be gone afterwards. */
+static void end_if_due(struct stream *s)
+{
+    if (s->ending && !s->full && !s->subscriber.behind)
+        end(s, s->hub->end_comment);
+}
+
+static void proceed(struct stream *s)
+{
+    walk(s);
+    end_if_due(s);
+}
+
 bool stream_hub_flush(struct stream_hub *hub, size_t most)
 {
     hub->wall_ms = clock_wall_ms();
@@ -301,7 +322,7 @@ bool stream_hub_flush(struct stream_hub *hub, size_t most)
         struct list *node = list_pop(&hub->dirty);
         if (node == NULL)
             return false;
-        walk(list_entry(node, struct stream, in_dirty));
+        proceed(list_entry(node, struct stream, in_dirty));
     }
     return !list_empty(&hub->dirty);
 }
@@ -318,6 +339,7 @@ void stream_writable(struct stream *s)
 {
     s->full = false;
     send_now(s);
+    end_if_due(s);
 }
 
 /* --- opening and ending --- */
@@ -424,6 +446,7 @@ struct stream *stream_open(struct stream_hub *hub, const struct stream_request *
         return NULL;
     }
     list_push(&hub->wheel[hub->next_slot++ % WHEEL_SLOTS], &s->in_wheel);
+    hub->count++;
     counter_add(hub->counters, COUNT_STREAMS_OPENED, 1);
     (void)send_own(s, &opening);
     buf_free(&opening);
@@ -435,6 +458,7 @@ void stream_close(struct stream *s)
 {
     list_remove(&s->in_wheel);
     list_remove(&s->in_dirty);
+    s->hub->count -= s->ending ? 0 : 1;
     counter_add(s->hub->counters, COUNT_STREAMS_CLOSED, 1);
     release(s);
 }
@@ -547,6 +571,38 @@ void stream_hub_end_all(struct stream_hub *hub, struct str comment)
     for (int i = 0; i < WHEEL_SLOTS; i++)
         while ((node = list_pop(&hub->wheel[i])) != NULL)
             end(list_entry(node, struct stream, in_wheel), comment);
+    while ((node = list_pop(&hub->ending)) != NULL)
+        end(list_entry(node, struct stream, in_wheel), comment);
+}
+
+/* New streams go to the slots in turns, so that is how they are taken from them. */
+static struct stream *next_to_end(struct stream_hub *hub)
+{
+    struct list *node = NULL;
+
+    while (node == NULL)
+        node = list_pop(&hub->wheel[hub->end_slot++ % WHEEL_SLOTS]);
+    return list_entry(node, struct stream, in_wheel);
+}
+
+size_t stream_hub_end_some(struct stream_hub *hub, size_t keep, size_t most, struct str comment)
+{
+    hub->end_comment = comment;
+    for (; most > 0 && hub->count > keep; most--) {
+        struct stream *s = next_to_end(hub);
+        s->ending = true;
+        hub->count--;
+        list_push(&hub->ending, &s->in_wheel);
+        if (s->subscriber.behind)
+            walk(s);
+        end_if_due(s);
+    }
+    return hub->count;
+}
+
+size_t stream_hub_count(const struct stream_hub *hub)
+{
+    return hub->count;
 }
 
 /* --- time --- */
@@ -609,6 +665,7 @@ void stream_hub_tick(struct stream_hub *hub, uint64_t now_ms, uint64_t wall_ms)
     for (; now_ms >= hub->next_tick_ms; hub->next_tick_ms += step) {
         hub->tick++;
         keep_awake(hub, &hub->wheel[hub->tick % WHEEL_SLOTS]);
+        keep_awake(hub, &hub->ending);
     }
 }
 
@@ -643,6 +700,8 @@ struct str stream_session_id(const struct stream *s)
 void stream_look(struct stream *s, const struct event *ev, struct stream_view *view)
 {
     send_now(s);
+    if (s->ending) /* it may be level now, and is not to end while its neighbours are looked at */
+        mark_dirty(s->hub, &s->subscriber);
     *view = (struct stream_view){.session = s->session,
                                  .wanted = wants(s, ev),
                                  .since = (enum stream_since)s->since,

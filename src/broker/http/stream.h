@@ -64,6 +64,17 @@ uint64_t stream_hub_head(const struct stream_hub *hub);
 /* Ends all streams with a reconnection time, each drawn anew. Who was about to open one is sent away as well. */
 void stream_hub_end_all(struct stream_hub *hub, struct str comment);
 
+/*
+ * Has streams come to their end until `keep` are left, but `most` of them at the most, in the order in which they opened, as
+ * far as that goes. Each sends all there is for it, whatever comes while its client is slow to take it included, then a
+ * reconnection time, drawn anew, and `comment`, which outlives the hub; and ends. Returns how many are left that were not
+ * told to.
+ */
+size_t stream_hub_end_some(struct stream_hub *hub, size_t keep, size_t most, struct str comment);
+
+/* How many streams are open and have not been told to end. */
+size_t stream_hub_count(const struct stream_hub *hub);
+
 /* Appends what a client gets that is to come back later: a reconnection time and a comment. */
 void stream_hub_append_refusal(struct stream_hub *hub, struct buf *out, struct str comment);
 

@@ -437,7 +437,8 @@ static void start(struct storm *s, char *binary)
     snprintf(database, sizeof database, "--database=sqlite:%s/app.db", s->dir);
     char run[] = "run";
     char listen[] = "--listen=127.0.0.1:0";
-    char *const words[] = {run, path, listen, database, NULL};
+    char window[] = "--drain-window=0";
+    char *const words[] = {run, path, listen, database, window, NULL};
     write_script(s);
     process_start(&s->broker, binary, words);
     s->port = process_wait_port(&s->broker);

@@ -17,8 +17,9 @@ void stage_start(struct stage *s, char *binary, const char *script, char *const 
     char database[128];
     char run[] = "run";
     char listen[] = "--listen=127.0.0.1:0";
-    char *words[OPTIONS_MAX + 5] = {run, path, listen, database};
-    size_t count = 4;
+    char window[] = "--drain-window=0";
+    char *words[OPTIONS_MAX + 6] = {run, path, listen, database, window};
+    size_t count = 5;
 
     snprintf(s->dir, sizeof s->dir, "/tmp/pillar-load-XXXXXX");
     if (mkdtemp(s->dir) == NULL)
@@ -28,7 +29,7 @@ void stage_start(struct stage *s, char *binary, const char *script, char *const 
     FILE *file = fopen(path, "w");
     if (file == NULL || fputs(script, file) < 0 || fclose(file) != 0)
         die("cannot write the script: %s", strerror(errno));
-    for (; *options != NULL && count < OPTIONS_MAX + 4; options++)
+    for (; *options != NULL && count < OPTIONS_MAX + 5; options++)
         words[count++] = *options;
     process_start(&s->broker, binary, words);
     s->port = process_wait_port(&s->broker);

@@ -682,7 +682,7 @@ describe("a read-only", function()
 
   it("folder is an error that says so", function()
     os.execute(("chmod 0666 '%s/app.db'; chmod 0555 '%s'"):format(dir, dir))
-    says("attempt to write a readonly database", "may the broker write to it")
+    says("Permission denied", "may the broker write there?")
   end)
 
   it("folder without a database is an error that says so", function()

@@ -44,9 +44,9 @@ static void write_holder(int lock)
     char pid[PID_TEXT_MAX];
     int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
 
-    /* For people: without it the lock is as good. */
-    if (ftruncate(lock, 0) != 0 || pwrite(lock, pid, (size_t)len, 0) != len)
-        log_warn("db", "cannot write the process id into the lock file: %s", strerror(errno));
+    /* For people: on a full disk the lock is as good without it. */
+    if (ftruncate(lock, 0) == 0)
+        (void)!pwrite(lock, pid, (size_t)len, 0);
 }
 
 static bool wait_for(int lock, const char *name, uint64_t wait_ms, struct error *e)
@@ -84,8 +84,9 @@ int database_lock_take(const char *url, uint64_t wait_ms, struct error *e)
     int lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (lock < 0) {
         (void)error_set(e, "unavailable",
-                        "cannot open the database: %s: %s; does its folder exist, and may the broker write there?",
-                        name, strerror(errno));
+                        "cannot open the database %.*s: its lock file: %s; does its folder exist, and may the broker "
+                        "write there?",
+                        (int)(strlen(name) - strlen("-lock")), name, strerror(errno));
         return -1;
     }
     if (wait_for(lock, name, wait_ms, e)) {

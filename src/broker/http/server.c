@@ -70,7 +70,8 @@ static bool bind_sockets(struct http_server *server, const struct addrinfo *addr
 
     if (first < 0)
         return refuse_address(config, strerror(errno), e);
-    if (listen(first, 1) != 0 || !read_port(first, &bound, &server->port)) {
+    /* A single loop serves by this socket: who connects while the history is being read waits in its queue. */
+    if (listen(first, config->loops == 1 ? SOMAXCONN : 1) != 0 || !read_port(first, &bound, &server->port)) {
         close(first);
         return refuse_address(config, strerror(errno), e);
     }

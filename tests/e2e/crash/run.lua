@@ -9,6 +9,7 @@ local Oracle = require "crash.oracle"
 local Tab = require "crash.tab"
 local close = require "support.closing"
 local plan = require "crash.plan"
+local port = require "support.port"
 local report = require "crash.report"
 local request = require "crash.request"
 local story = require "crash.story"
@@ -23,13 +24,6 @@ Run.__index = Run
 local HIT_PATIENCE_MS = 2000
 local NAP_MS = 8
 local SETTLE_PATIENCE_MS = 60000
-
---- A port that stays ours while no broker listens on it. It is bound and does not listen, so a broker may listen there.
-local function hold_port()
-  local handle = uv.new_tcp()
-  assert(handle:bind("127.0.0.1", 0))
-  return handle, handle:getsockname().port
-end
 
 local function until_true(what, condition, patience)
   return wait.until_true(what, function()
@@ -353,7 +347,7 @@ function Run.execute(options)
   story.begin()
   Link.stopped = false
   self.database = Database.new(self.dir .. "/app.db")
-  self.holder, self.port = hold_port()
+  self.holder, self.port = port.hold()
   local ok, problem = xpcall(run_all, function(e) return type(e) == "table" and e or debug.traceback(e) end, self)
   local text = not ok and report.failure(self, problem)
   clean_up(self, ok)

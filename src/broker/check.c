@@ -23,18 +23,15 @@ static bool look(const struct pillar_broker *b, struct inspection *i, struct err
     const char *const own[] = {"/healthz", "/readyz", "/metrics", s->events_path, s->openapi_path, NULL};
     struct script_state *state =
         script_state_create((size_t)s->script_memory, b->script_dir, b->library_dir, b->program->sources, e);
-    struct buf explain = BUF_EMPTY;
 
     if (state == NULL)
         return false;
-    buf_printf(&explain, "%s" EXPLAIN_BELOW, s->events_path);
-    buf_append_char(&explain, '\0');
     i->script = b->script;
     i->own_paths = own;
     i->emit_path = s->emit_path;
-    i->explain_path = explain.data;
-    bool ok = explain.failed ? error_no_memory(e) : script_inspect(state, s->load_deadline, i, e);
-    buf_free(&explain);
+    i->events_path = s->events_path;
+    i->explain_below = EXPLAIN_BELOW;
+    bool ok = script_inspect(state, s->load_deadline, i, e);
     script_state_free(state);
     return ok;
 }

@@ -17,7 +17,7 @@ static void push_paths(lua_State *L, const struct inspection *i)
     lua_setfield(L, -2, "own");
     lua_pushstring(L, i->emit_path);
     lua_setfield(L, -2, "emit");
-    lua_pushstring(L, i->explain_path);
+    lua_pushfstring(L, "%s%s", i->events_path, i->explain_below);
     lua_setfield(L, -2, "explain");
 }
 

@@ -14,8 +14,9 @@ struct script_state;
 struct inspection {
     const char *script;
     const char *const *own_paths; /* those that the broker answers by itself; ends with NULL */
-    const char *emit_path;        /* this and the next it answers with an emit key */
-    const char *explain_path;
+    const char *emit_path;        /* one that it answers with an emit key */
+    const char *events_path;      /* with `explain_below` behind it another one */
+    const char *explain_below;
     void (*print)(void *context, const char *line);
     void *context;
     size_t findings; /* how many there were */

@@ -297,8 +297,9 @@ static bool assemble(struct pillar_broker *b, const char *script, struct error *
 
     if (!broker_load(b, script, e) || !broker_make_journal(b, e) || !broker_make_idempotency(b, e))
         return false;
-    /* The address before the database: a broker that is started twice by mistake changes nothing. */
-    return make_limits(b, e) && make_server(b, e) && broker_open_history(b, &reader, e) &&
+    /* The database's lock before the address: who waits for another broker to end needs what that one has. The address before
+     * the database itself: a broker that cannot run changes nothing. */
+    return make_limits(b, e) && broker_take_database(b, e) && make_server(b, e) && broker_open_history(b, &reader, e) &&
            program_make_pool(b->program, e) && program_migrate(b->program, &applied, e) && write_summary(b, e);
 }
 

@@ -70,9 +70,12 @@ bool broker_load(struct pillar_broker *b, const char *script, struct error *e);
 /* The second one: the bus, and the journal that publishes on it. */
 bool broker_make_journal(struct pillar_broker *b, struct error *e);
 
+/* history.c: takes the database for this process, waiting for one that has it. */
+bool broker_take_database(struct pillar_broker *b, struct error *e);
+
 /*
- * history.c: takes the database for this process, and continues the history in it. `reader` is told where the history
- * begins that clients may come back to, and is given the events since.
+ * history.c: continues the history in the database, or begins another. `reader` is told where the history begins that
+ * clients may come back to, and is given the events since.
  */
 bool broker_open_history(struct pillar_broker *b, const struct journal_reader *reader, struct error *e);
 

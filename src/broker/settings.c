@@ -294,7 +294,7 @@ static const struct setting settings_table[] = {
      1 * SECOND,
      365ull * DAY},
     {{"new-history", "PILLAR_NEW_HISTORY", NULL, "off",
-      "Forget all events, and have all clients refetch: for a database that was restored from a backup.", 0},
+      "Forget all events, have all clients refetch: for the first start with a backup from elsewhere.", 0},
      KIND_SWITCH,
      AT(new_history),
      0,

@@ -46,6 +46,29 @@ TEST(one_has_it_at_a_time)
     database_lock_release(-1);
 }
 
+TEST(it_says_how_far_the_history_has_come)
+{
+    struct folder *f = *state;
+    const struct generation g = {"0123456789ab"};
+    struct generation noted;
+    uint64_t position;
+    int lock = take(f, "app.db");
+
+    assert_false(database_lock_noted(lock, &noted, &position));
+    database_lock_note(lock, &g, UINT64_MAX);
+    database_lock_note(lock, &g, 7);
+    database_lock_release(lock);
+    lock = take(f, "app.db");
+    assert_true(database_lock_noted(lock, &noted, &position));
+    assert_string_equal(noted.text, g.text);
+    assert_int_equal(position, 7);
+    database_lock_release(lock);
+    folder_write(f, "app.db-lock", "%s", "1\nnonsense that is longer than a generation is\n");
+    lock = take(f, "app.db");
+    assert_false(database_lock_noted(lock, &noted, &position));
+    database_lock_release(lock);
+}
+
 TEST(waiting_ends_in_time)
 {
     struct folder *f = *state;
@@ -114,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(one_has_it_at_a_time),
+        WITH_FOLDER(it_says_how_far_the_history_has_come),
         WITH_FOLDER(waiting_ends_in_time),
         WITH_FOLDER(it_ends_with_its_process),
         WITH_FOLDER(a_link_to_the_file_has_the_same_lock),

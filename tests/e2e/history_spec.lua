@@ -159,6 +159,28 @@ describe("the history", function()
     assert.equal(new, open("&lastEventId=" .. new):named("ready")[1].id)
   end)
 
+  it("begins anew by itself for a database that was restored from a backup", function()
+    start()
+    post(broker)
+    os.execute(("sqlite3 '%s/app.db' \".backup '%s/backup.db'\""):format(dir, dir))
+    post(broker)
+    local old = open():named("ready")[1].data.position
+    broker:signal "sigkill"
+    Socket.close_all()
+    broker:wait_exit()
+    os.execute(("cd '%s' && rm -f app.db-wal app.db-shm && mv backup.db app.db"):format(dir))
+    start()
+    assert.truthy(broker.log:find("ends at event 1, and clients know event 2", 1, true), broker.log)
+    for _ = 1, 3 do
+      post(broker)
+    end
+    assert.equal("generation", resync_of(open("&lastEventId=" .. old)))
+    local new = open():named("ready")[1].data.position
+    restart "sigkill"
+    assert.is_nil(broker.log:find("clients know", 1, true))
+    assert.equal(new, open("&lastEventId=" .. new):named("ready")[1].id)
+  end)
+
   it("ends with the process where there is no database", function()
     local text = [[
       local pillar = require "pillar"
@@ -250,6 +272,25 @@ describe("the history", function()
         assert.same({ live }, back:summary())
         assert.equal(missed, stream:summary()[2])
       end
+      second:signal("sigterm")
+      Socket.close_all()
+      assert.equal(0, second:wait_exit().code)
+    end)
+
+    it("a second one takes over on the same address, which it serves when it has the database", function()
+      start()
+      local address = "127.0.0.1:" .. broker.port
+      post(broker)
+      local head = open():named("ready")[1].data.position
+      local second = Broker.spawn({ "run", Broker.source .. "/tests/e2e/apps/lab.lua", "--listen", address,
+        "--database", "sqlite:" .. dir .. "/app.db" }, { dir = dir })
+      wait.until_true("the second to wait", function() return second.log:find("waiting until it ends", 1, true) end)
+      broker:signal("sigterm")
+      Socket.close_all()
+      assert.equal(0, broker:wait_exit().code)
+      wait.until_true("the second to start", function() return second.output:match("listening on http://" .. address) end)
+      second.port, broker = broker.port, second
+      assert.equal(head, open("&lastEventId=" .. head):named("ready")[1].id)
       second:signal("sigterm")
       Socket.close_all()
       assert.equal(0, second:wait_exit().code)

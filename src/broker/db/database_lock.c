@@ -14,7 +14,7 @@
 #include "base/logger.h"
 #include "base/str.h"
 
-enum { TRY_AGAIN_MS = 20, PID_TEXT_MAX = 24 };
+enum { TRY_AGAIN_MS = 20, PID_WIDTH = 20, LINE_MAX_BYTES = 64 };
 
 /* Beside the file itself, where `path` is a link to it: however the file is named, it has one lock. */
 static bool name_of(const char *url, char *out, size_t size)
@@ -31,35 +31,63 @@ static bool name_of(const char *url, char *out, size_t size)
     return len > 0 && (size_t)len < size;
 }
 
-static void read_holder(int lock, char pid[PID_TEXT_MAX])
+/* Two lines of fixed length, each written at once: the process, and the position. */
+static void write_line(int lock, off_t at, const char *text, int width)
 {
-    ssize_t len = pread(lock, pid, PID_TEXT_MAX - 1, 0);
+    char line[LINE_MAX_BYTES];
+    int len = snprintf(line, sizeof line, "%-*s\n", width, text);
 
-    pid[len > 0 ? len : 0] = '\0';
-    pid[strcspn(pid, "\n")] = '\0';
+    /* Where it cannot be written, on a full disk, the lock is as good without it. */
+    (void)!pwrite(lock, line, (size_t)len, at);
+}
+
+static void read_line(int lock, off_t at, char out[LINE_MAX_BYTES])
+{
+    ssize_t len = pread(lock, out, LINE_MAX_BYTES - 1, at);
+
+    out[len > 0 ? len : 0] = '\0';
+    out[strcspn(out, " \n")] = '\0';
 }
 
 static void write_holder(int lock)
 {
-    char pid[PID_TEXT_MAX];
-    int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+    char pid[PID_WIDTH + 1];
 
-    /* For people: on a full disk the lock is as good without it. */
-    if (ftruncate(lock, 0) == 0)
-        (void)!pwrite(lock, pid, (size_t)len, 0);
+    snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    write_line(lock, 0, pid, PID_WIDTH);
+}
+
+void database_lock_note(int lock, const struct generation *g, uint64_t position)
+{
+    char text[POSITION_TEXT_MAX];
+
+    (void)position_text(text, g, position);
+    write_line(lock, PID_WIDTH + 1, text, POSITION_TEXT_MAX);
+}
+
+bool database_lock_noted(int lock, struct generation *g, uint64_t *position)
+{
+    char text[LINE_MAX_BYTES];
+
+    read_line(lock, PID_WIDTH + 1, text);
+    if (strlen(text) <= GENERATION_LEN)
+        return false;
+    memcpy(g->text, text, GENERATION_LEN);
+    g->text[GENERATION_LEN] = '\0';
+    return position_read(str_of(text), g, position) == POSITION_OK;
 }
 
 static bool wait_for(int lock, const char *name, uint64_t wait_ms, struct error *e)
 {
     const struct timespec pause = {0, TRY_AGAIN_MS * 1000000L};
     uint64_t until = clock_monotonic_ns() + wait_ms * 1000000u;
-    char pid[PID_TEXT_MAX];
+    char pid[LINE_MAX_BYTES];
     bool told = false;
 
     while (flock(lock, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return error_set(e, "unavailable", "cannot lock %s: %s", name, strerror(errno));
-        read_holder(lock, pid);
+        read_line(lock, 0, pid);
         if (clock_monotonic_ns() >= until)
             return error_set(e, "busy",
                              "another broker (process %s) has the database, and holds %s; stop it, or give this one "

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/logger.h"
 #include "bus/event_log.h"
+#include "db/database_lock.h"
 #include "db/write_lock.h"
 
 enum {
@@ -24,6 +25,7 @@ struct journal {
     struct journal_extent stored; /* what the table holds */
     struct journal_extent next;   /* what it will hold once the transaction under way is committed */
     bool durable;                 /* there is a table */
+    int noted_in;                 /* a lock file for positions; -1: none */
     bool in_doubt;
     /* For who waits until a position is published: */
     _Atomic uint64_t published;
@@ -40,6 +42,7 @@ struct journal *journal_create(struct bus *bus, const struct journal_limits *lim
     if (j == NULL)
         return NULL;
     j->bus = bus;
+    j->noted_in = -1;
     j->limits = *limits;
     j->generation = generation_new();
     write_lock_init(&j->lock);
@@ -88,6 +91,12 @@ bool journal_recall(struct journal *j, struct db *db, const struct journal_reade
     return journal_table_read(db, &j->generation, from, reader, e);
 }
 
+void journal_note_in(struct journal *j, int lock)
+{
+    j->noted_in = lock;
+    database_lock_note(lock, &j->generation, journal_position(j));
+}
+
 const struct generation *journal_generation(const struct journal *j)
 {
     return &j->generation;
@@ -130,6 +139,8 @@ bool journal_position_in_snapshot(struct journal *j, struct db *db, uint64_t *po
 
 static void move_to(struct journal *j, uint64_t position)
 {
+    if (j->noted_in >= 0)
+        database_lock_note(j->noted_in, &j->generation, position);
     atomic_store(&j->published, position);
     if (atomic_load(&j->waiting) == 0) /* who begins to wait now sees the new position first */
         return;

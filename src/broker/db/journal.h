@@ -35,6 +35,9 @@ bool journal_open(struct journal *j, struct db *db, bool anew, struct error *e);
  */
 bool journal_recall(struct journal *j, struct db *db, const struct journal_reader *reader, struct error *e);
 
+/* From now on each position that is published is noted in this lock file. See db/database_lock.h. */
+void journal_note_in(struct journal *j, int lock);
+
 const struct generation *journal_generation(const struct journal *j);
 
 /* The position of the last event that is published. Safe on any thread. Every event up to it is in every inbox. */

@@ -364,6 +364,47 @@ TEST(a_generation_that_is_none_is_replaced)
     end(&l);
 }
 
+TEST(a_history_that_cannot_be_is_replaced)
+{
+    static const char *const damages[] = {"INSERT INTO pillar_history SELECT * FROM pillar_history",
+                                          "UPDATE pillar_history SET floor = -1",
+                                          "UPDATE pillar_history SET floor = 9223372036854775806",
+                                          "UPDATE pillar_events SET position = 9223372036854775806 WHERE position = 2",
+                                          "UPDATE pillar_events SET position = -7 WHERE position = 2"};
+    struct database *d = *state;
+    struct error e;
+
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        static struct life l, next;
+        begin_with(&l, d, &roomy, true);
+        add(&l, 2);
+        assert_true(db_run_internal(l.db, damages[i], &e));
+        begin(&next, d);
+        assert_that(journal_position(next.journal) == 0, "%s", damages[i]);
+        assert_string_not_equal(journal_generation(l.journal)->text, journal_generation(next.journal)->text);
+        add(&next, 1);
+        recall(&next);
+        assert_positions(&next.kept, 1, 1);
+        end(&l);
+        end(&next);
+    }
+}
+
+TEST(data_that_is_no_json_is_not_told)
+{
+    struct database *d = *state;
+    static struct life l;
+    struct error e;
+
+    begin(&l, d);
+    add(&l, 3);
+    assert_true(db_run_internal(l.db, "UPDATE pillar_events SET data = '{\"a\":' WHERE position = 2", &e));
+    recall(&l);
+    assert_int_equal(l.kept.lost, 2);
+    assert_int_equal(l.kept.events[l.kept.count - 1]->position, 3);
+    end(&l);
+}
+
 TEST(a_failed_preparation_leaves_the_transaction_to_be_rolled_back)
 {
     struct database *d = *state;
@@ -578,6 +619,8 @@ int main(void)
         WITH_DATABASE(tables_of_another_version_are_refused),
         WITH_DATABASE(behind_a_hole_the_history_begins_anew),
         WITH_DATABASE(a_generation_that_is_none_is_replaced),
+        WITH_DATABASE(a_history_that_cannot_be_is_replaced),
+        WITH_DATABASE(data_that_is_no_json_is_not_told),
         WITH_DATABASE(a_failed_preparation_leaves_the_transaction_to_be_rolled_back),
         WITH_DATABASE(the_oldest_go_when_there_are_too_many),
         WITH_DATABASE(the_oldest_go_when_they_are_too_large),

@@ -211,6 +211,13 @@ describe("the history", function()
   end)
 
   describe("and a fetch", function()
+    it("that fails names no position: it shows nothing", function()
+      start()
+      post(broker)
+      assert.is_nil(broker:request("GET", "/notes").headers["sync-position"]) -- 401
+      assert.truthy(broker:request("GET", "/notes", { headers = as("ada") }).headers["sync-position"])
+    end)
+
     it("agree: Sync-Position is the position of what was read, to the event", function()
       start { "--loops", "2" }
       local function post_later()

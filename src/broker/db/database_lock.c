@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,19 +17,28 @@
 
 enum { TRY_AGAIN_MS = 20, PID_WIDTH = 20, LINE_MAX_BYTES = 64 };
 
-/* Beside the file itself, where `path` is a link to it: however the file is named, it has one lock. */
-static bool name_of(const char *url, char *out, size_t size)
+/* However the file is named, it has one lock: beside the file itself, where `path` is a symbolic link to it. Behind a hard link
+ * there would be two, and SQLite has two logs there. */
+static bool name_of(const char *url, char *out, size_t size, struct error *e)
 {
     struct str text = str_of(url);
     struct str prefix = STR("sqlite:");
+    struct stat found;
 
     if (!str_starts_with(text, prefix))
-        return false;
+        return error_field(e, "database", "'%s' names no database file", url);
     const char *path = url + prefix.len;
+    int made = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644); /* so that it has a real path */
+    if (made >= 0)
+        close(made);
     char *real = realpath(path, NULL);
     int len = snprintf(out, size, "%s-lock", real != NULL ? real : path);
+    bool several = real != NULL && stat(real, &found) == 0 && S_ISREG(found.st_mode) && found.st_nlink > 1;
     free(real);
-    return len > 0 && (size_t)len < size;
+    if (several)
+        return error_set(e, "unavailable",
+                         "the database %s has several names (hard links), and two brokers could have it", path);
+    return (len > 0 && (size_t)len < size) || error_field(e, "database", "the path of the database is too long");
 }
 
 /* Two lines of fixed length, each written at once: the process, and the position. */
@@ -77,6 +87,19 @@ bool database_lock_noted(int lock, struct generation *g, uint64_t *position)
     return position_read(str_of(text), g, position) == POSITION_OK;
 }
 
+/* The lock is one on the file that has this name, and on no other's. */
+static bool check_file(int lock, const char *name, struct error *e)
+{
+    struct stat held;
+    struct stat named;
+
+    if (fstat(lock, &held) == 0 && lstat(name, &named) == 0 && held.st_dev == named.st_dev &&
+        held.st_ino == named.st_ino && S_ISREG(held.st_mode) && held.st_nlink == 1)
+        return true;
+    return error_set(e, "unavailable",
+                     "%s is no lock file, or was deleted meanwhile; delete it if it is there, and start again", name);
+}
+
 static bool wait_for(int lock, const char *name, uint64_t wait_ms, struct error *e)
 {
     const struct timespec pause = {0, TRY_AGAIN_MS * 1000000L};
@@ -105,11 +128,9 @@ int database_lock_take(const char *url, uint64_t wait_ms, struct error *e)
 {
     char name[PATH_MAX];
 
-    if (!name_of(url, name, sizeof name)) {
-        (void)error_field(e, "database", "'%s' names no database file", url);
+    if (!name_of(url, name, sizeof name, e))
         return -1;
-    }
-    int lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    int lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock < 0) {
         (void)error_set(e, "unavailable",
                         "cannot open the database %.*s: its lock file: %s; does its folder exist, and may the broker "
@@ -117,7 +138,7 @@ int database_lock_take(const char *url, uint64_t wait_ms, struct error *e)
                         (int)(strlen(name) - strlen("-lock")), name, strerror(errno));
         return -1;
     }
-    if (wait_for(lock, name, wait_ms, e)) {
+    if (check_file(lock, name, e) && wait_for(lock, name, wait_ms, e) && check_file(lock, name, e)) {
         write_holder(lock);
         return lock;
     }

@@ -3,12 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/logger.h"
 #include "bus/event_log.h"
 
 enum {
     TABLES_VERSION = 1,
-    TRIM_BYTES = 4 << 20 /* a slice of trimming ends behind so many: large events are freed page by page */
+    TRIM_EVENTS = 256,   /* a slice of trimming: so many events, */
+    TRIM_BYTES = 4 << 20 /* and so many bytes, since large events are freed page by page */
 };
 
 static const char tables[] = "CREATE TABLE IF NOT EXISTS pillar_history ("
@@ -94,6 +96,21 @@ static bool copy_generation(struct generation *g, struct str from)
     return generation_valid(g);
 }
 
+/* What nobody but a hand that edits the tables can make of it: positions that leave no room for others, or none. */
+static bool is_sound(struct db *db, bool *sound, struct error *e)
+{
+    uint64_t out[2];
+
+    if (!read_integers(db,
+                       STR("SELECT count(*), ifnull(min(floor >= 0 AND floor < 1 << 62), 0)"
+                           " AND NOT EXISTS (SELECT 1 FROM pillar_events WHERE position < 1 OR position >= 1 << 62)"
+                           " FROM pillar_history"),
+                       out, 2, e))
+        return false;
+    *sound = out[0] == 1 && out[1] == 1;
+    return true;
+}
+
 bool journal_table_open(struct db *db, bool anew, struct generation *g, struct error *e)
 {
     if (!db_run_internal(db, tables, e))
@@ -113,6 +130,10 @@ bool journal_table_open(struct db *db, bool anew, struct generation *g, struct e
                          "the history in the database has version %lld, and this broker knows version %d: "
                          "it was written by another version of pillar",
                          (long long)version, TABLES_VERSION);
+    if (sound && !is_sound(db, &sound, e))
+        return false;
+    if (known && !sound)
+        log_warn("db", "the history in the database is damaged, and a new one begins");
     return (sound && !anew) || begin_anew(db, g, e);
 }
 
@@ -203,7 +224,8 @@ static struct event *make_event(struct db_statement *s, const struct generation 
     struct str *users = split_lines(targets.bytes, &fields.target_count);
 
     fields.targets = users;
-    struct event *ev = users == NULL ? NULL : event_create(&fields, e);
+    bool sound = fields.data.len == 0 || json_scan(fields.data, STR_NONE, NULL, e);
+    struct event *ev = !sound || users == NULL ? NULL : event_create(&fields, e);
     free(users);
     if (ev == NULL)
         return NULL;
@@ -270,7 +292,7 @@ bool journal_extent_is_over(const struct journal_extent *extent, const struct jo
 }
 
 /* Finds out how far *extent can be cut. */
-static bool find_cut(struct db_statement *s, const struct journal_limits *limits, uint64_t now_ms,
+static bool find_cut(struct db_statement *s, const struct journal_limits *limits, uint64_t now_ms, uint64_t most_bytes,
                      struct journal_extent *extent, struct error *e)
 {
     uint64_t before = extent->bytes;
@@ -279,7 +301,7 @@ static bool find_cut(struct db_statement *s, const struct journal_limits *limits
     while ((step = db_step(s, e)) == DB_ROW) {
         uint64_t bytes = (uint64_t)db_column(s, 2).integer;
         extent->oldest_ms = (uint64_t)db_column(s, 1).integer;
-        if (!journal_extent_is_over(extent, limits, now_ms) || before - extent->bytes > TRIM_BYTES)
+        if (!journal_extent_is_over(extent, limits, now_ms) || before - extent->bytes > most_bytes)
             return true;
         extent->floor = (uint64_t)db_column(s, 0).integer;
         extent->bytes -= bytes < extent->bytes ? bytes : extent->bytes;
@@ -287,11 +309,12 @@ static bool find_cut(struct db_statement *s, const struct journal_limits *limits
     return step == DB_DONE;
 }
 
-bool journal_table_trim(struct db *db, const struct journal_limits *limits, uint64_t now_ms, size_t most,
-                        struct journal_extent *extent, struct error *e)
+bool journal_table_trim(struct db *db, const struct journal_limits *limits, uint64_t now_ms, size_t events,
+                        uint64_t bytes, struct journal_extent *extent, struct error *e)
 {
     struct journal_extent cut = *extent;
-    struct db_value count = integer(most + 1); /* the first that stays tells how old the oldest is */
+    /* One more: the first that stays tells how old the oldest is. */
+    struct db_value count = integer(TRIM_EVENTS + 2 * events + 1);
 
     if (!journal_extent_is_over(extent, limits, now_ms))
         return true;
@@ -299,7 +322,7 @@ bool journal_table_trim(struct db *db, const struct journal_limits *limits, uint
         db, STR("SELECT position, timestamp, bytes FROM pillar_events ORDER BY position LIMIT ?"), e);
     if (s == NULL)
         return false;
-    bool ok = db_bind(s, 1, &count, e) && find_cut(s, limits, now_ms, &cut, e);
+    bool ok = db_bind(s, 1, &count, e) && find_cut(s, limits, now_ms, TRIM_BYTES + 2 * bytes, &cut, e);
     db_finish(s);
     struct db_value floor = integer(cut.floor);
     ok = ok &&

@@ -53,8 +53,11 @@ bool journal_table_read(struct db *db, const struct generation *g, uint64_t afte
 /* True when some of it is over the limits. */
 bool journal_extent_is_over(const struct journal_extent *extent, const struct journal_limits *limits, uint64_t now_ms);
 
-/* Drops what is over the limits, `most` events at most, oldest first, and notes it in *extent. */
-bool journal_table_trim(struct db *db, const struct journal_limits *limits, uint64_t now_ms, size_t most,
-                        struct journal_extent *extent, struct error *e);
+/*
+ * Drops what is over the limits, oldest first, and notes it in *extent: a slice, and twice as much as the transaction has
+ * added, `events` and `bytes`, so that what comes is outrun.
+ */
+bool journal_table_trim(struct db *db, const struct journal_limits *limits, uint64_t now_ms, size_t events,
+                        uint64_t bytes, struct journal_extent *extent, struct error *e);
 
 #endif

@@ -372,8 +372,9 @@ static bool survives(struct worker *w, enum commit_stage stage, struct error *e)
 static bool commit(struct worker *w, struct error *e)
 {
     size_t changes = event_list_settle(&w->events);
-    bool ok = survives(w, BEFORE_COMMIT, e) && journal_prepare(w->journal, w->db, w->events.at, w->events.count, e) &&
-              db_commit(w->transactions, e) && survives(w, AFTER_COMMIT, e);
+    bool prepared =
+        survives(w, BEFORE_COMMIT, e) && journal_prepare(w->journal, w->db, w->events.at, w->events.count, e);
+    bool ok = prepared && db_commit(w->transactions, e) && survives(w, AFTER_COMMIT, e);
 
     if (ok) {
         journal_publish(w->journal, w->events.at, w->events.count);
@@ -382,7 +383,8 @@ static bool commit(struct worker *w, struct error *e)
         return true;
     }
     counter_add(&w->counters, COUNT_COMMIT_FAILURES, 1);
-    journal_doubt(w->journal);
+    if (prepared)
+        journal_doubt(w->journal);
     db_rollback(w->transactions);
     return false;
 }
@@ -448,7 +450,7 @@ void worker_run_reader(struct worker *w, struct exchange *ex)
     replay_leave(&w->replays, &job);
     if (w->dead)
         return;
-    if (reads && ex->kind == EXCHANGE_ROUTE)
+    if (reads && ex->kind == EXCHANGE_ROUTE && ex->response.status < 400)
         add_position(w, ex, position);
     if (w->db != NULL)
         db_end_read(w->db);

@@ -8,5 +8,10 @@ sh cmake/install-packages.sh run build
 cmake -B build -DPILLAR_TESTS=OFF >/dev/null
 cmake --build build --parallel "$(nproc)" >build/build.log 2>&1 || { cat build/build.log; exit 1; }
 
+# Whoever has signed in stays so when the broker is started again.
+[ -s build/task-board.secret ] || (umask 077 && od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >build/task-board.secret)
+: "${PILLAR_SECRET:=$(cat build/task-board.secret)}"
+export PILLAR_SECRET
+
 echo "Open the address below in two windows, and sign in as two people."
 exec build/pillar run examples/pillar/app.lua --database sqlite:build/task-board.db "$@"

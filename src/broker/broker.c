@@ -383,6 +383,8 @@ void pillar_broker_drain(struct pillar_broker *b)
     if (atomic_exchange(&b->draining, true))
         return;
     b->drain_ends_ns = clock_monotonic_ns() + b->options->values.drain_timeout * 1000000u;
+    if (b->started)
+        log_info("http", "going away: requests in hand are answered, and streams end");
     http_server_drain(b->server);
 }
 

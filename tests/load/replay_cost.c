@@ -175,9 +175,11 @@ static int by_time(const void *left, const void *right)
 static double report(const struct world *w, struct client *c)
 {
     qsort(c->took_ns, w->rounds, sizeof *c->took_ns, by_time);
-    double median = (double)c->took_ns[w->rounds / 2] / 1e3;
+    uint64_t median_ns = c->took_ns[w->rounds / 2];
+    uint64_t most_ns = c->took_ns[w->rounds * 9 / 10];
+    double median = (double)median_ns / 1e3;
     printf("  %zu missed, %6zu of others between: median %7.1f us, 90th percentile %7.1f us, %.1f steps\n", w->missed,
-           c->between, median, (double)c->took_ns[w->rounds * 9 / 10] / 1e3, (double)c->steps / (double)w->rounds);
+           c->between, median, (double)most_ns / 1e3, (double)c->steps / (double)w->rounds);
     if (c->steps != w->missed * w->rounds)
         die("a client that missed %zu events made %.1f steps", w->missed, (double)c->steps / (double)w->rounds);
     return median;

@@ -18,10 +18,8 @@
 #include "base/clock.h"
 #include "stage.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SANITIZED
 enum { WEIGHED = 0 }; /* what a sanitizer keeps back is not the broker's */
-#elif defined(__has_feature)
-enum { WEIGHED = !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer) };
 #else
 enum { WEIGHED = 1 };
 #endif
@@ -42,8 +40,8 @@ enum {
  * What the broker may take beside its log. A stream that stops holds on to one event, half of which is sent. The rest is what
  * malloc, the workers' Lua states and the events on their way from there to the loop take for a while.
  */
-static const size_t ALLOWANCE_BYTES = 4 * 1024 * 1024;
-static const size_t ALLOWANCE_A_STREAM = 2 * 1024;
+static const size_t ALLOWANCE_BYTES = (size_t)4 * 1024 * 1024;
+static const size_t ALLOWANCE_A_STREAM = (size_t)2 * 1024;
 
 static const char script[] =
     "local pillar = require 'pillar'\n"
@@ -446,7 +444,8 @@ static void begin(struct world *w, char *binary, const struct phase *p)
     w->control = stage_connect(&w->stage);
     open_streams(w);
     /* What the first requests take once is no growth. */
-    emit(w, 2 * PER_POST);
+    emit(w, PER_POST);
+    emit(w, PER_POST);
     wait_until_level(w, true);
 }
 

@@ -236,7 +236,7 @@ static bool build_frame(struct event *ev, const struct generation *g, uint64_t p
                                                 e);
     buf_free(&payload);
     /* A log keeps it for long: in as much memory as it needs, which a growing buffer takes up to twice. */
-    char *exact = ok ? malloc(frame.len) : NULL;
+    char *exact = ok && frame.len > 0 ? malloc(frame.len) : NULL;
     if (exact != NULL) {
         memcpy(exact, frame.data, frame.len);
         ev->frame = exact;

@@ -62,6 +62,7 @@ void drain_step(struct io_loop *loop)
     uint64_t elapsed_ms = uv_now(&loop->uv) - drain->ending_since_ms;
     size_t keep = streams_to_keep(drain, elapsed_ms, loop->config->drain_window_ms);
     size_t left = stream_hub_end_some(loop->hub, keep, END_SLICE, STR("the server is going away"));
+    io_loop_flush(loop);
     if (left > 0 || elapsed_ms < loop->config->drain_window_ms)
         return;
     drain->over = true;

@@ -402,11 +402,13 @@ void h1_after_response(struct h1 *c)
 static void on_written(struct transport *t)
 {
     struct h1 *c = of_transport(t);
+    struct io_loop *loop = c->loop;
 
     if (c->state == H1_STREAM || c->state == H1_WRITING)
         list_remove(&c->timeout);
     if (c->state == H1_STREAM) {
         stream_writable(c->stream);
+        io_loop_flush(loop);
     } else if (c->state == H1_WRITING && c->file != NULL) {
         h1_file_written(c);
     } else if (c->state == H1_WRITING) {

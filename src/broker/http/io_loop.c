@@ -17,7 +17,7 @@ enum {
     BACKLOG = 4096, /* the kernel cuts it to net.core.somaxconn */
     LINGER_MS = 2000,
     REFUSE_MS = 1000,
-    FLUSH_SLICE = 512, /* streams that send before other sockets get a turn */
+    FLUSH_SLICE = 32 * 1024, /* work of stream_hub_flush, some milliseconds, before other sockets get a turn */
     GIVE_UP_GRACE_MS = 150,
 };
 

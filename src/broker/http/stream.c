@@ -15,6 +15,10 @@ enum {
     WHEEL_SLOTS = 16,
     FRAMES_PER_SEND = 64,        /* well under IOV_MAX */
     BYTES_PER_SEND = 256 * 1024, /* more than a socket takes at once by default */
+    STEPS_PER_SEND = 1024,       /* over the log, about 0.1 ms: then it is another stream's turn */
+    WORK_OF_A_SEND = 64,         /* steps that take as long as a send of little */
+    BYTES_OF_WORK = 256,         /* bytes that take as long to send as a step */
+    WORK_OF_A_LOOK = 16 * 1024,  /* the most that a stream does at once to be looked at */
     EXPIRE_SLICE = 4096,         /* streams that are told of their end, or ended, in one tick */
     NOTICE_AGAIN_MS = 1000,      /* when one that is full is told next */
     DISCONNECTS_KEPT = 256,      /* a stream that opens looks whether its user is among the last */
@@ -207,22 +211,31 @@ struct batch {
     size_t all_echoes;
     size_t count;
     struct log_cursor end; /* where it stands once all are taken, events that it does not want included */
-    enum log_walk stopped;
+    enum log_walk stopped; /* LOG_EVENT: there is room for no more in it */
+    size_t work;           /* as stream_hub_flush counts it */
 };
 
+static bool has_room(const struct batch *b, size_t steps, size_t bytes)
+{
+    return steps < STEPS_PER_SEND && b->count < FRAMES_PER_SEND && b->all_echoes < FRAMES_PER_SEND &&
+           bytes < BYTES_PER_SEND;
+}
+
+/* However much of the log the stream does not want, a batch ends after some steps. */
 static void collect(struct stream *s, struct batch *b)
 {
     struct event *ev;
+    size_t steps = 0;
     size_t bytes = 0;
 
     b->count = 0;
     b->all_echoes = 0;
     b->stopped = LOG_EVENT;
     b->end = s->subscriber.cursor;
-    while (b->count < FRAMES_PER_SEND && b->all_echoes < FRAMES_PER_SEND && bytes < BYTES_PER_SEND) {
+    for (; has_room(b, steps, bytes); steps++) {
         b->stopped = event_log_next(s->hub->log, &s->subscriber, &b->end, &ev);
         if (b->stopped != LOG_EVENT)
-            return;
+            break;
         if (event_is_echo(ev, event_log_user_id(&s->subscriber), s->session_id)) {
             b->withheld[b->all_echoes++] = ev->position;
             continue;
@@ -234,6 +247,7 @@ static void collect(struct stream *s, struct batch *b)
         b->behind[b->count++] = b->end;
         bytes += ev->frame_len;
     }
+    b->work = 1 + steps + (b->count > 0 ? WORK_OF_A_SEND + bytes / BYTES_OF_WORK : 0);
 }
 
 /* Notes that the first frames of the batch were taken, and what was withheld before. */
@@ -274,30 +288,39 @@ static bool send_batch(struct stream *s, const struct batch *b)
     return all;
 }
 
-static void walk(struct stream *s)
+/* The log has lost something that the stream had yet to see. Short of memory, it stays as it was. */
+static void tell_lost(struct stream *s)
+{
+    struct buf frame = BUF_EMPTY;
+
+    append_resync(s->hub, &frame, "lagged");
+    bool sent = send_own(s, &frame);
+    buf_free(&frame);
+    if (!sent)
+        return;
+    event_log_skip(s->hub->log, &s->subscriber);
+    s->complete_from = event_log_head(s->hub->log);
+    s->since = STREAM_LAGGED;
+}
+
+/* Sends one batch and adds to *work what that took. Returns true when the stream could go on at once. */
+static bool walk(struct stream *s, size_t *work)
 {
     struct batch batch;
 
-    while (!s->full) {
-        collect(s, &batch);
-        if (!send_batch(s, &batch))
-            return;
-        if (batch.stopped == LOG_END) {
-            event_log_level(&s->subscriber);
-            return;
-        }
-        if (batch.stopped == LOG_LOST && !s->full) {
-            struct buf frame = BUF_EMPTY;
-            append_resync(s->hub, &frame, "lagged");
-            bool sent = send_own(s, &frame);
-            buf_free(&frame);
-            if (!sent)
-                return;
-            event_log_skip(s->hub->log, &s->subscriber);
-            s->complete_from = event_log_head(s->hub->log);
-            s->since = STREAM_LAGGED;
-        }
+    if (s->full) {
+        *work += 1;
+        return false;
     }
+    collect(s, &batch);
+    *work += batch.work;
+    if (!send_batch(s, &batch))
+        return false;
+    if (batch.stopped == LOG_END)
+        event_log_level(&s->subscriber);
+    else if (batch.stopped == LOG_LOST && !s->full)
+        tell_lost(s);
+    return batch.stopped == LOG_EVENT && !s->full;
 }
 
 static void end(struct stream *s, struct str comment);
@@ -309,37 +332,48 @@ static void end_if_due(struct stream *s)
         end(s, s->hub->end_comment);
 }
 
-static void proceed(struct stream *s)
+/* One that could go on does so behind all others that have something to send. */
+static void proceed(struct stream *s, size_t *work)
 {
-    walk(s);
-    end_if_due(s);
+    if (walk(s, work))
+        mark_dirty(s->hub, &s->subscriber);
+    else
+        end_if_due(s);
 }
 
 bool stream_hub_flush(struct stream_hub *hub, size_t most)
 {
+    size_t work = 0;
+
     hub->wall_ms = clock_wall_ms();
-    for (size_t i = 0; i < most; i++) {
+    while (work < most) {
         struct list *node = list_pop(&hub->dirty);
         if (node == NULL)
             return false;
-        proceed(list_entry(node, struct stream, in_dirty));
+        proceed(list_entry(node, struct stream, in_dirty), &work);
     }
     return !list_empty(&hub->dirty);
 }
 
-/* Lets a stream send what there is for it, as far as its sink takes it now. */
-static void send_now(struct stream *s)
+/* Lets a stream send what there is for it, as far as its sink takes it now, until that took about `most` of work. */
+static void send_now(struct stream *s, size_t most)
 {
+    size_t work = 0;
+
     s->hub->wall_ms = clock_wall_ms();
-    if (s->subscriber.behind)
-        walk(s);
+    if (!s->subscriber.behind)
+        return;
+    while (walk(s, &work) && work < most) {
+    } /* what is left, the flush has in its list already */
 }
 
 void stream_writable(struct stream *s)
 {
     s->full = false;
-    send_now(s);
-    end_if_due(s);
+    if (s->subscriber.behind)
+        mark_dirty(s->hub, &s->subscriber);
+    else
+        end_if_due(s);
 }
 
 /* --- opening and ending --- */
@@ -450,7 +484,8 @@ struct stream *stream_open(struct stream_hub *hub, const struct stream_request *
     counter_add(hub->counters, COUNT_STREAMS_OPENED, 1);
     (void)send_own(s, &opening);
     buf_free(&opening);
-    send_now(s);
+    if (s->subscriber.behind)
+        mark_dirty(hub, &s->subscriber);
     return s;
 }
 
@@ -469,7 +504,7 @@ static void end(struct stream *s, struct str comment)
     struct sink *sink = s->sink;
     struct buf farewell = BUF_EMPTY;
 
-    send_now(s);
+    send_now(s, SIZE_MAX);
     stream_hub_append_refusal(s->hub, &farewell, comment);
     (void)send_own(s, &farewell);
     buf_free(&farewell);
@@ -594,8 +629,9 @@ size_t stream_hub_end_some(struct stream_hub *hub, size_t keep, size_t most, str
         hub->count--;
         list_push(&hub->ending, &s->in_wheel);
         if (s->subscriber.behind)
-            walk(s);
-        end_if_due(s);
+            mark_dirty(hub, &s->subscriber);
+        else
+            end_if_due(s);
     }
     return hub->count;
 }
@@ -699,7 +735,7 @@ struct str stream_session_id(const struct stream *s)
 
 void stream_look(struct stream *s, const struct event *ev, struct stream_view *view)
 {
-    send_now(s);
+    send_now(s, WORK_OF_A_LOOK);
     if (s->ending) /* it may be level now, and is not to end while its neighbours are looked at */
         mark_dirty(s->hub, &s->subscriber);
     *view = (struct stream_view){.session = s->session,

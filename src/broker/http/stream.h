@@ -49,7 +49,11 @@ void stream_hub_deliver(struct stream_hub *hub, struct event *const *events, siz
 /* The hub missed events up to `position`: every stream is to be told so. */
 void stream_hub_gap(struct stream_hub *hub, uint64_t position);
 
-/* Lets at most `most` noted streams send. Returns true when some are still waiting. */
+/*
+ * Lets noted streams send until that took about `most` of work, one batch each: a stream that has more than a batch goes
+ * behind the others. A unit is a step over the log, about 0.1 us; a send counts for 64, and each 256 bytes for one.
+ * Returns true when some are still waiting.
+ */
 bool stream_hub_flush(struct stream_hub *hub, size_t most);
 
 /*
@@ -66,7 +70,7 @@ void stream_hub_end_all(struct stream_hub *hub, struct str comment);
 
 /*
  * Has streams come to their end until `keep` are left, but `most` of them at the most, in the order in which they opened, as
- * far as that goes. Each sends all there is for it, whatever comes while its client is slow to take it included, then a
+ * far as that goes. With the next flushes each sends all there is for it, whatever comes while its client is slow to take it included, then a
  * reconnection time, drawn anew, and `comment`, which outlives the hub; and ends. Returns how many are left that were not
  * told to.
  */
@@ -99,13 +103,13 @@ struct stream_request {
 const char *stream_hub_objection(const struct stream_hub *hub, const struct stream_request *request);
 
 /*
- * Opens a stream and sends `head`, the reconnection time, `ready`, and what the client has missed. Returns
- * NULL, and sends nothing, when memory is short.
+ * Opens a stream and sends `head`, the reconnection time and `ready`; what the client has missed goes with the next
+ * flushes. Returns NULL, and sends nothing, when memory is short.
  */
 struct stream *stream_open(struct stream_hub *hub, const struct stream_request *request, struct sink *sink,
                            struct str head);
 
-/* The sink takes frames again. */
+/* The sink takes frames again: what there is goes with the next flushes. */
 void stream_writable(struct stream *s);
 
 /* The client is gone: releases the stream, sends nothing. */
@@ -142,7 +146,10 @@ struct stream_view {
     enum log_progress progress; /* up to the event; LOG_MISSED: it is yet to be told to resync */
 };
 
-/* Lets the stream send what there is for it, as far as its sink takes it, and tells how it then stands to an event. */
+/*
+ * Lets the stream send what there is for it, as far as its sink takes it, and tells how it then stands to an event. In a
+ * long replay it sends a part; the rest goes with the next flushes.
+ */
 void stream_look(struct stream *s, const struct event *ev, struct stream_view *view);
 
 #endif

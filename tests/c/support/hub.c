@@ -41,10 +41,11 @@ void test_hub_deliver(struct test_hub *t, const char *users, uint64_t position)
 
 void test_client_request(struct test_hub *t, struct test_client *c, const struct stream_request *request)
 {
-    *c = (struct test_client){.read = SSE_CLIENT_EMPTY};
+    *c = (struct test_client){.hub = t->hub, .read = SSE_CLIENT_EMPTY};
     fake_sink_init(&c->sink);
     c->stream = stream_open(t->hub, request, &c->sink.base, STR_NONE);
     assert_non_null(c->stream);
+    (void)stream_hub_flush(t->hub, SIZE_MAX);
     test_client_read(c);
 }
 
@@ -70,6 +71,7 @@ void test_client_drain(struct test_client *c, size_t room)
 {
     c->sink.room = room;
     stream_writable(c->stream);
+    (void)stream_hub_flush(c->hub, SIZE_MAX);
 }
 
 void test_client_read(struct test_client *c)

@@ -28,6 +28,7 @@ void test_hub_append(struct test_hub *t, const char *users, uint64_t position);
 struct test_client {
     struct fake_sink sink;
     struct stream *stream; /* NULL once it is closed or ended */
+    struct stream_hub *hub;
     struct sse_client read;
 };
 
@@ -39,7 +40,7 @@ void test_client_request(struct test_hub *t, struct test_client *c, const struct
 /* Closes the stream if it is open, and releases the rest. */
 void test_client_close(struct test_client *c);
 
-/* Has the sink take `room` more frames, as a socket that drains. */
+/* Has the sink take `room` more frames, as a socket that drains, and lets all streams send. */
 void test_client_drain(struct test_client *c, size_t room);
 
 /* Forgets what was read so far. */

@@ -193,7 +193,7 @@ bool program_migrate(const struct program *p, size_t *applied, struct error *e)
         /* At a reload every mutation waits for it. */
         if (b->started)
             db_set_guard(db, is_late, &deadline_ns);
-        ok = (migrate(db, p->app->migrations, p->app->migration_count, applied, e) && idempotency_prepare(db, e)) ||
+        ok = (idempotency_prepare(db, e) && migrate(db, p->app->migrations, p->app->migration_count, applied, e)) ||
              broker_name_database(b, e);
         if (!ok && b->started && is_late(&deadline_ns))
             (void)error_set(e, "migration",

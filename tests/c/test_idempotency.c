@@ -438,7 +438,17 @@ TEST(a_table_that_is_not_there_is_an_error)
 
 TEST(a_damaged_answer_is_an_error)
 {
-    static const char *const damages[] = {"headers = 'nonsense'", "headers = 'a:'", "headers = 'Content-Length: 7'",
+    static const char *const damages[] = {"status = 'x'",
+                                          "status = 0",
+                                          "status = 199",
+                                          "status = 400",
+                                          "status = -200",
+                                          "status = 200.5",
+                                          "status = 4294967496",
+                                          "status = x'323030'",
+                                          "status = 201, headers = 'nonsense'",
+                                          "headers = 'a:'",
+                                          "headers = 'Content-Length: 7'",
                                           "headers = 'a b: c'"};
     struct db *db = prepared(state);
     struct idempotency_id id = id_of("k1");

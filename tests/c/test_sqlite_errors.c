@@ -1,7 +1,9 @@
 /* What goes wrong, by its code, and what scripts may not run. */
 #include "db/db.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "support/check.h"
 #include "support/database.h"
@@ -117,6 +119,34 @@ TEST(a_database_that_cannot_be_opened_is_unavailable)
     snprintf(url, sizeof url, "sqlite:%s/missing/test.db", d->dir);
     does_not_open(url, "unavailable", "");
     db_close(NULL);
+}
+
+/* What SQLite would take for a URI of its own, or for a database in memory. */
+TEST(a_path_is_a_path_whatever_it_begins_with)
+{
+    static const char *const names[] = {"file:test.db", "file:test.db?mode=memory", "file::memory:"};
+    const struct database *d = *state;
+    char url[100];
+    char before[PATH_MAX];
+
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(d->dir), 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct error e;
+        snprintf(url, sizeof url, "sqlite:%s", names[i]);
+        struct db *db = db_open(url, &e);
+        assert_that(db != NULL, "%s: %s", url, e.message);
+        assert_that(access(names[i], F_OK) == 0, "%s is another file, or none", names[i]);
+        run_sql(db, "CREATE TABLE own (a)");
+        assert_int_equal(query_integer(d->db, "SELECT count(*) FROM sqlite_schema"), 0);
+        db_close(db);
+        assert_int_equal(remove(names[i]), 0);
+    }
+    struct db *db = db_open("sqlite::memory:", NULL);
+    assert_non_null(db);
+    assert_int_equal(access(":memory:", F_OK), -1);
+    db_close(db);
+    assert_int_equal(chdir(before), 0);
 }
 
 TEST(a_file_that_is_no_database_is_unavailable)
@@ -450,6 +480,7 @@ int main(void)
         WITH_DATABASE(wrong_sql_says_what_is_wrong),
         WITH_DATABASE(a_url_names_a_database),
         WITH_DATABASE(a_database_that_cannot_be_opened_is_unavailable),
+        WITH_DATABASE(a_path_is_a_path_whatever_it_begins_with),
         WITH_DATABASE(a_file_that_is_no_database_is_unavailable),
         WITH_DATABASE(a_reader_does_not_write),
         WITH_DATABASE(a_reader_runs_no_text_of_many_statements),

@@ -120,6 +120,22 @@ describe("a mutation", function()
     assert.equal("1", rows(body))
   end)
 
+  it("keeps its event, whatever a script calls its tables", function()
+    local shadow = "CREATE TEMP TABLE IF NOT EXISTS shadow (a)"
+    for _, sql in ipairs { "ALTER TABLE shadow RENAME TO pillar_events", "ALTER TABLE notes RENAME TO pillar_notes",
+      "CREATE TABLE refs (p REFERENCES pillar_events (position) ON DELETE CASCADE)" } do
+      broker:request("POST", "/sql", { headers = as("ada"), json = { sql = shadow } })
+      broker.log = ""
+      local answer = broker:request("POST", "/sql", { headers = as("ada"), json = { sql = sql } })
+      assert.equal(500, answer.status, sql)
+      wait.until_true("the log to say why", function() return broker.log:find("pillar_ are the broker's", 1, true) end)
+    end
+    local stored = tonumber(broker:sql("SELECT count(*) FROM pillar_events"))
+    local _, body = post("/notes")
+    assert.equal("1", rows(body))
+    assert.equal(stored + 1, tonumber(broker:sql("SELECT count(*) FROM pillar_events")))
+  end)
+
   it("names what is wrong with its event", function()
     local cases = {
       { "entity is missing", { action = "created", targetUserIds = { "ada" } } },

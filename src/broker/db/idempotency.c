@@ -2,7 +2,7 @@
 
 enum { SHRINK_STEP = 8 /* records removed between two looks at the size */ };
 
-static const char table[] = "CREATE TABLE IF NOT EXISTS pillar_idempotency ("
+static const char table[] = "CREATE TABLE IF NOT EXISTS main.pillar_idempotency ("
                             " number INTEGER PRIMARY KEY,"
                             " scope BLOB NOT NULL UNIQUE,"
                             " fingerprint BLOB NOT NULL,"
@@ -10,7 +10,7 @@ static const char table[] = "CREATE TABLE IF NOT EXISTS pillar_idempotency ("
                             " status INTEGER,"             /* NULL: there is no answer */
                             " headers TEXT,"               /* "name: value", a line each */
                             " body BLOB);"
-                            "CREATE INDEX IF NOT EXISTS pillar_idempotency_age ON pillar_idempotency (createdAt)";
+                            "CREATE INDEX IF NOT EXISTS main.pillar_idempotency_age ON pillar_idempotency (createdAt)";
 
 bool idempotency_prepare(struct db *db, struct error *e)
 {
@@ -174,6 +174,10 @@ static enum idempotency_finding take_record(struct db_statement *s, const struct
         return IDEMPOTENCY_OTHER;
     if (status.type == DB_NULL)
         return IDEMPOTENCY_UNANSWERED;
+    if (status.type != DB_INTEGER || status.integer < 200 || status.integer > 399) {
+        (void)error_set(e, "unavailable", "a stored answer is damaged");
+        return IDEMPOTENCY_FAILED;
+    }
     ex->response.status = (int)status.integer;
     buf_append_str(&ex->response.body, db_column(s, 3).bytes);
     if (ex->response.body.failed)
@@ -189,7 +193,7 @@ enum idempotency_finding idempotency_find(struct db *db, const struct idempotenc
 {
     const struct db_value values[] = {of_digest(id->scope), of_integer(since_ms)};
     struct db_statement *s = start(db,
-                                   STR("SELECT fingerprint, status, headers, body FROM pillar_idempotency"
+                                   STR("SELECT fingerprint, status, headers, body FROM main.pillar_idempotency"
                                        " WHERE scope = ? AND createdAt >= ?"),
                                    values, 2, e);
     enum idempotency_finding finding = IDEMPOTENCY_FAILED;
@@ -216,7 +220,7 @@ bool idempotency_add(struct db *db, const struct idempotency_id *id, const struc
 
     bool ok = answer_values(answer, &values[3], &headers, e) &&
               run(db,
-                  STR("INSERT INTO pillar_idempotency (scope, fingerprint, createdAt, status, headers, body)"
+                  STR("INSERT INTO main.pillar_idempotency (scope, fingerprint, createdAt, status, headers, body)"
                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
                       " ON CONFLICT (scope) DO UPDATE SET fingerprint = excluded.fingerprint,"
                       " createdAt = excluded.createdAt, status = excluded.status, headers = excluded.headers,"
@@ -236,7 +240,7 @@ bool idempotency_answer(struct db *db, const struct idempotency_id *id, const st
 
     bool ok = answer_values(answer, &values[2], &headers, e) &&
               run(db,
-                  STR("UPDATE pillar_idempotency SET status = ?3, headers = ?4, body = ?5"
+                  STR("UPDATE main.pillar_idempotency SET status = ?3, headers = ?4, body = ?5"
                       " WHERE scope = ?1 AND fingerprint = ?2 AND status IS NULL"),
                   values, 5, &changed, e);
     buf_free(&headers);
@@ -253,7 +257,7 @@ bool idempotency_trim(struct db *db, uint64_t since_ms, size_t most, size_t *rem
     int64_t changed = 0;
 
     bool ok = run(db,
-                  STR("DELETE FROM pillar_idempotency WHERE number IN (SELECT number FROM pillar_idempotency"
+                  STR("DELETE FROM main.pillar_idempotency WHERE number IN (SELECT number FROM main.pillar_idempotency"
                       " WHERE createdAt < ? ORDER BY createdAt LIMIT ?)"),
                   values, 2, &changed, e);
     if (removed != NULL)

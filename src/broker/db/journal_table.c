@@ -13,11 +13,11 @@ enum {
     TRIM_BYTES = 4 << 20 /* and so many bytes, since large events are freed page by page */
 };
 
-static const char tables[] = "CREATE TABLE IF NOT EXISTS pillar_history ("
+static const char tables[] = "CREATE TABLE IF NOT EXISTS main.pillar_history ("
                              " version INTEGER NOT NULL,"
                              " generation TEXT NOT NULL,"
                              " floor INTEGER NOT NULL);"
-                             "CREATE TABLE IF NOT EXISTS pillar_events ("
+                             "CREATE TABLE IF NOT EXISTS main.pillar_events ("
                              " position INTEGER PRIMARY KEY,"
                              " timestamp INTEGER NOT NULL,"
                              " entity TEXT NOT NULL,"
@@ -83,8 +83,8 @@ static bool begin_anew(struct db *db, struct generation *g, struct error *e)
     *g = generation_new();
     struct db_value values[] = {integer(TABLES_VERSION), text((struct str){g->text, GENERATION_LEN})};
 
-    return db_run_internal(db, "DELETE FROM pillar_history; DELETE FROM pillar_events", e) &&
-           run(db, STR("INSERT INTO pillar_history (version, generation, floor) VALUES (?, ?, 0)"), values, 2, e);
+    return db_run_internal(db, "DELETE FROM main.pillar_history; DELETE FROM main.pillar_events", e) &&
+           run(db, STR("INSERT INTO main.pillar_history (version, generation, floor) VALUES (?, ?, 0)"), values, 2, e);
 }
 
 static bool copy_generation(struct generation *g, struct str from)
@@ -115,7 +115,7 @@ bool journal_table_open(struct db *db, bool anew, struct generation *g, struct e
 {
     if (!db_run_internal(db, tables, e))
         return false;
-    struct db_statement *s = db_prepare_internal(db, STR("SELECT version, generation FROM pillar_history"), e);
+    struct db_statement *s = db_prepare_internal(db, STR("SELECT version, generation FROM main.pillar_history"), e);
     if (s == NULL)
         return false;
     enum db_step step = db_step(s, e);
@@ -143,8 +143,8 @@ bool journal_table_measure(struct db *db, struct journal_extent *extent, struct 
 
     if (!read_integers(db,
                        STR("SELECT floor, ifnull(max(position), floor), ifnull(sum(bytes), 0),"
-                           " ifnull((SELECT timestamp FROM pillar_events ORDER BY position LIMIT 1), 0)"
-                           " FROM pillar_history LEFT JOIN pillar_events"),
+                           " ifnull((SELECT timestamp FROM main.pillar_events ORDER BY position LIMIT 1), 0)"
+                           " FROM main.pillar_history LEFT JOIN main.pillar_events"),
                        out, 4, e))
         return false;
     *extent = (struct journal_extent){.floor = out[0], .head = out[1], .bytes = out[2], .oldest_ms = out[3]};
@@ -153,8 +153,9 @@ bool journal_table_measure(struct db *db, struct journal_extent *extent, struct 
 
 bool journal_table_head(struct db *db, uint64_t *head, struct error *e)
 {
-    return read_integers(db, STR("SELECT ifnull((SELECT max(position) FROM pillar_events), floor) FROM pillar_history"),
-                         head, 1, e);
+    return read_integers(
+        db, STR("SELECT ifnull((SELECT max(position) FROM main.pillar_events), floor) FROM main.pillar_history"), head,
+        1, e);
 }
 
 /* --- one event --- */
@@ -187,7 +188,7 @@ bool journal_table_add(struct db *db, const struct event *ev, struct error *e)
                                 integer(event_weight(ev))};
     bool ok = targets.failed ? error_no_memory(e)
                              : run(db,
-                                   STR("INSERT INTO pillar_events (position, timestamp, entity, action, entityId,"
+                                   STR("INSERT INTO main.pillar_events (position, timestamp, entity, action, entityId,"
                                        " projectId, userId, sessionId, targets, data, bytes)"
                                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
                                    values, sizeof values / sizeof *values, e);
@@ -271,7 +272,7 @@ bool journal_table_read(struct db *db, const struct generation *g, uint64_t afte
     struct db_statement *s =
         db_prepare_internal(db,
                             STR("SELECT position, timestamp, entity, action, entityId, projectId, userId, sessionId,"
-                                " targets, data FROM pillar_events WHERE position > ? ORDER BY position"),
+                                " targets, data FROM main.pillar_events WHERE position > ? ORDER BY position"),
                             e);
 
     if (s == NULL)
@@ -319,15 +320,15 @@ bool journal_table_trim(struct db *db, const struct journal_limits *limits, uint
     if (!journal_extent_is_over(extent, limits, now_ms))
         return true;
     struct db_statement *s = db_prepare_internal(
-        db, STR("SELECT position, timestamp, bytes FROM pillar_events ORDER BY position LIMIT ?"), e);
+        db, STR("SELECT position, timestamp, bytes FROM main.pillar_events ORDER BY position LIMIT ?"), e);
     if (s == NULL)
         return false;
     bool ok = db_bind(s, 1, &count, e) && find_cut(s, limits, now_ms, TRIM_BYTES + 2 * bytes, &cut, e);
     db_finish(s);
     struct db_value floor = integer(cut.floor);
-    ok = ok &&
-         (cut.floor == extent->floor || (run(db, STR("DELETE FROM pillar_events WHERE position <= ?"), &floor, 1, e) &&
-                                         run(db, STR("UPDATE pillar_history SET floor = ?"), &floor, 1, e)));
+    ok = ok && (cut.floor == extent->floor ||
+                (run(db, STR("DELETE FROM main.pillar_events WHERE position <= ?"), &floor, 1, e) &&
+                 run(db, STR("UPDATE main.pillar_history SET floor = ?"), &floor, 1, e)));
     if (ok)
         *extent = cut;
     return ok;

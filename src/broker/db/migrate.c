@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-static const char history_table[] = "CREATE TABLE IF NOT EXISTS pillar_migrations ("
+static const char history_table[] = "CREATE TABLE IF NOT EXISTS main.pillar_migrations ("
                                     " step INTEGER PRIMARY KEY,"
                                     " name TEXT NOT NULL,"
                                     " sql TEXT NOT NULL,"
@@ -52,7 +52,7 @@ static bool refuse(struct error *e, size_t step, const char *name, const char *p
 static bool check_history(struct db *db, const struct migration *steps, size_t count, size_t *known, struct error *e)
 {
     bool ok = true;
-    struct db_statement *s = db_prepare_internal(db, STR("SELECT sql FROM pillar_migrations ORDER BY step"), e);
+    struct db_statement *s = db_prepare_internal(db, STR("SELECT sql FROM main.pillar_migrations ORDER BY step"), e);
 
     if (s == NULL)
         return false;
@@ -77,7 +77,7 @@ static bool check_history(struct db *db, const struct migration *steps, size_t c
 static bool note(struct db *db, size_t number, const struct migration *step, struct error *e)
 {
     struct db_statement *s =
-        db_prepare_internal(db, STR("INSERT INTO pillar_migrations (step, name, sql) VALUES (?, ?, ?)"), e);
+        db_prepare_internal(db, STR("INSERT INTO main.pillar_migrations (step, name, sql) VALUES (?, ?, ?)"), e);
 
     if (s == NULL)
         return false;

@@ -34,6 +34,7 @@ struct db_statement {
     bool cached;                  /* in db->statements; another run of a statement that is running already is not */
     bool running;                 /* from db_prepare to db_finish: whoever runs it need not fear for it */
     bool internal;                /* prepared for the broker: the same text from a script is another statement */
+    bool defines;                 /* a script's, that makes or alters a table */
     char table[CHANGES_NAME_MAX]; /* whose rows it changes; empty: none */
     int64_t changes_before;       /* of the connection, when this run began */
     size_t sql_len;
@@ -60,6 +61,7 @@ struct db {
     bool (*stop)(void *context);
     void *stop_context;
     char *target; /* while a statement is compiled: its `table` */
+    bool defines; /* ... and its `defines` */
     struct changes changes;
     struct sqlite_files files;
     struct outage checkpoints; /* that failed */
@@ -143,7 +145,10 @@ static int authorize(void *context, int action, const char *first, const char *s
     if (changes_rows && trigger == NULL && db->target != NULL && db->target[0] == '\0' &&
         strncmp(first, "sqlite_", 7) != 0 && database != NULL && strcmp(database, "temp") != 0)
         snprintf(db->target, CHANGES_NAME_MAX, "%s", first);
-    return db->internal || sqlite_permits(action, first, second) ? SQLITE_OK : SQLITE_DENY;
+    if (!db->internal && sqlite_defines_table(action))
+        db->defines = true;
+    /* The broker makes no triggers: one that a statement of its own sets off is a script's. */
+    return (db->internal && trigger == NULL) || sqlite_permits(action, first, second) ? SQLITE_OK : SQLITE_DENY;
 }
 
 /* --- waiting --- */
@@ -167,6 +172,7 @@ static int on_busy(void *context, int attempts)
 /* --- opening --- */
 
 static bool run_own(struct db *db, const char *sql, struct error *e);
+static bool run_savepoint(struct db *db, const char *verb, int depth, struct error *e);
 
 /* The last one has SQLite open the -wal and the -shm. */
 static bool configure(struct db *db, struct error *e)
@@ -203,7 +209,10 @@ static bool open_file(struct db *db, const char *path, int flags, struct error *
     return configure(db, e);
 }
 
-/* What SQLite is to open. Its own URLs are not for users: in them a path's %, ? and # mean something. */
+/*
+ * What SQLite is to open. Its own URLs are not for users: in them a path's %, ? and # mean something. Debian's takes a name that
+ * begins with "file:" for one, whatever the flags say, so a relative path is said to be one. ":memory:" is no path.
+ */
 static bool read_url(const char *url, char *path, size_t size, int *flags, struct error *e)
 {
     struct str text = str_of(url);
@@ -212,7 +221,8 @@ static bool read_url(const char *url, char *path, size_t size, int *flags, struc
 
     if ((!memory && !str_starts_with(text, STR("sqlite:"))) || name.len == 0)
         return error_field(e, "database", "'%s' names no database; write sqlite:PATH", url);
-    int len = snprintf(path, size, memory ? "file:/%s?vfs=memdb" : "%s", name.ptr);
+    bool whole = name.ptr[0] == '/' || strcmp(name.ptr, ":memory:") == 0;
+    int len = snprintf(path, size, memory ? "file:/%s?vfs=memdb" : whole ? "%s" : "./%s", name.ptr);
     if (len < 0 || (size_t)len >= size)
         return error_field(e, "database", "the path of the database is too long");
     if (memory)
@@ -330,8 +340,10 @@ static struct db_statement *compile(struct db *db, struct str sql, uint64_t hash
     s->sql[sql.len] = '\0';
     list_init(&s->node);
     db->target = db->internal ? NULL : s->table;
+    db->defines = false;
     int result = sqlite3_prepare_v3(db->handle, s->sql, (int)sql.len + 1, SQLITE_PREPARE_PERSISTENT, &s->handle, &tail);
     db->target = NULL;
+    s->defines = db->defines && sqlite3_stmt_isexplain(s->handle) == 0;
     if (result != SQLITE_OK) {
         struct error why;
         (void)fail(db, &why);
@@ -446,6 +458,62 @@ static bool run_own(struct db *db, const char *sql, struct error *e)
     return ok;
 }
 
+/* --- statements that define tables --- */
+
+/* With a transaction that cannot be mended nothing of it may be committed. */
+static void undo_definition(struct db *db)
+{
+    if (!run_savepoint(db, "ROLLBACK TO", db->depth + 1, NULL) || !run_savepoint(db, "RELEASE", db->depth + 1, NULL))
+        (void)run_own(db, "ROLLBACK", NULL);
+}
+
+/*
+ * SQLite's authorizer is not told the new name of an ALTER TABLE ... RENAME TO, nor whom a foreign key refers to. So such a
+ * statement is run in a savepoint, and undone when it has made a claim on what is the broker's. *claims: those there were before.
+ */
+static bool begin_definition(struct db *db, int64_t *claims, struct error *e)
+{
+    if (!run_savepoint(db, "SAVEPOINT", db->depth + 1, e))
+        return false;
+    if (sqlite_count_claims(db, claims, e))
+        return true;
+    undo_definition(db);
+    return false;
+}
+
+static bool check_claims(struct db *db, int64_t before, struct error *e)
+{
+    int64_t claims;
+
+    if (!sqlite_count_claims(db, &claims, e))
+        return false;
+    return claims <= before ||
+           error_set(e, "refused",
+                     "names that begin with pillar_ are the broker's, and no foreign key may refer to them");
+}
+
+static bool end_definition(struct db *db, int64_t claims, struct error *e)
+{
+    if (check_claims(db, claims, e) && run_savepoint(db, "RELEASE", db->depth + 1, e))
+        return true;
+    undo_definition(db);
+    return false;
+}
+
+static enum db_step step_definition(struct db_statement *s, struct error *e)
+{
+    int64_t claims;
+
+    if (!begin_definition(s->db, &claims, e))
+        return DB_FAILED;
+    if (run_step(s) == SQLITE_DONE)
+        return end_definition(s->db, claims, e) ? DB_DONE : DB_FAILED;
+    (void)fail(s->db, e);
+    sqlite3_reset(s->handle);
+    undo_definition(s->db);
+    return DB_FAILED;
+}
+
 enum db_step db_step(struct db_statement *s, struct error *e)
 {
     struct db *db = s->db;
@@ -463,6 +531,8 @@ enum db_step db_step(struct db_statement *s, struct error *e)
             return DB_FAILED;
         db->snapshot = true;
     }
+    if (s->defines)
+        return step_definition(s, e);
     switch (run_step(s)) {
     case SQLITE_ROW:
         return DB_ROW;
@@ -564,23 +634,39 @@ static bool fail_at(struct db *db, const char *sql, const char *at, struct error
     return error_set(e, why.code, "line %u: %s", line, why.message);
 }
 
+/* Runs the first statement of `at`, up to *tail. */
+static bool run_first(struct db *db, const char *sql, const char *at, const char **tail, struct error *e)
+{
+    sqlite3_stmt *statement;
+    int64_t claims = 0;
+
+    db->defines = false;
+    int result = sqlite3_prepare_v2(db->handle, at, -1, &statement, tail);
+    if (result != SQLITE_OK)
+        return fail_at(db, sql, at, e);
+    bool defines = db->defines && sqlite3_stmt_isexplain(statement) == 0;
+    if (defines && !begin_definition(db, &claims, e)) {
+        sqlite3_finalize(statement);
+        return false;
+    }
+    while (sqlite3_step(statement) == SQLITE_ROW) {
+    }
+    if (sqlite3_finalize(statement) == SQLITE_OK)
+        return !defines || end_definition(db, claims, e);
+    (void)fail_at(db, sql, at, e);
+    if (defines)
+        undo_definition(db);
+    return false;
+}
+
 bool db_run_script(struct db *db, const char *sql, struct error *e)
 {
     if (db->read_only && !db->internal)
         return error_set(e, "read_only", "only single statements can be read");
     for (const char *at = sql; *at != '\0';) {
-        sqlite3_stmt *statement;
         const char *tail;
-        if (!check_not_ended(db, e))
+        if (!check_not_ended(db, e) || !run_first(db, sql, at, &tail, e))
             return false;
-        int result = sqlite3_prepare_v2(db->handle, at, -1, &statement, &tail);
-        if (result == SQLITE_OK) {
-            while (sqlite3_step(statement) == SQLITE_ROW) {
-            }
-            result = sqlite3_finalize(statement);
-        }
-        if (result != SQLITE_OK)
-            return fail_at(db, sql, at, e);
         at = tail;
     }
     return true;

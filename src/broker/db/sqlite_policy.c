@@ -44,3 +44,26 @@ bool sqlite_permits(int action, const char *first, const char *second)
         return !is_ours(first) && !is_ours(second);
     }
 }
+
+bool sqlite_defines_table(int action)
+{
+    return action == SQLITE_CREATE_TABLE || action == SQLITE_CREATE_TEMP_TABLE || action == SQLITE_CREATE_VTABLE ||
+           action == SQLITE_ALTER_TABLE;
+}
+
+bool sqlite_count_claims(struct db *db, int64_t *count, struct error *e)
+{
+    static const char sql[] = "WITH tables AS (SELECT 'main' AS place, name, type FROM main.sqlite_schema"
+                              " UNION ALL SELECT 'temp', name, type FROM temp.sqlite_schema)"
+                              " SELECT (SELECT count(*) FROM tables WHERE name LIKE 'pillar\\_%' ESCAPE '\\')"
+                              " + (SELECT count(*) FROM tables AS t, pragma_foreign_key_list(t.name, t.place) AS f"
+                              " WHERE t.type = 'table' AND f.\"table\" LIKE 'pillar\\_%' ESCAPE '\\')";
+    struct db_statement *s = db_prepare_internal(db, str_of(sql), e);
+
+    if (s == NULL)
+        return false;
+    bool ok = db_step(s, e) == DB_ROW;
+    *count = ok ? db_column(s, 0).integer : 0;
+    db_finish(s);
+    return ok;
+}

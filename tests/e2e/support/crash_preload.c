@@ -178,15 +178,15 @@ static enum place place_of(const char *sql)
 {
     if (strcasecmp(sql, "COMMIT") == 0)
         return COMMIT;
-    if (begins(sql, "DELETE FROM pillar_events"))
+    if (begins(sql, "DELETE FROM main.pillar_events"))
         return TRIM;
-    if (begins(sql, "INSERT INTO pillar_events"))
+    if (begins(sql, "INSERT INTO main.pillar_events"))
         return JOURNAL;
-    if (begins(sql, "INSERT INTO pillar_idempotency"))
+    if (begins(sql, "INSERT INTO main.pillar_idempotency"))
         return RECORD;
-    if (begins(sql, "UPDATE pillar_idempotency"))
+    if (begins(sql, "UPDATE main.pillar_idempotency"))
         return ANSWERED;
-    if (begins(sql, "INSERT INTO pillar_history"))
+    if (begins(sql, "INSERT INTO main.pillar_history"))
         return RENEW;
     if (begins(sql, "SELECT position") && strcasestr(sql, "targets") != NULL)
         return LOAD;

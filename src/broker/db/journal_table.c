@@ -101,11 +101,12 @@ static bool is_sound(struct db *db, bool *sound, struct error *e)
 {
     uint64_t out[2];
 
-    if (!read_integers(db,
-                       STR("SELECT count(*), ifnull(min(floor >= 0 AND floor < 1 << 62), 0)"
-                           " AND NOT EXISTS (SELECT 1 FROM pillar_events WHERE position < 1 OR position >= 1 << 62)"
-                           " FROM pillar_history"),
-                       out, 2, e))
+    if (!read_integers(
+            db,
+            STR("SELECT count(*), ifnull(min(floor >= 0 AND floor < 1 << 62), 0)"
+                " AND NOT EXISTS (SELECT 1 FROM main.pillar_events WHERE position < 1 OR position >= 1 << 62)"
+                " FROM main.pillar_history"),
+            out, 2, e))
         return false;
     *sound = out[0] == 1 && out[1] == 1;
     return true;

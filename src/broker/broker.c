@@ -266,6 +266,8 @@ static bool make_limits(struct pillar_broker *b, struct error *e)
     return b->user_rates != NULL || error_no_memory(e);
 }
 
+enum { WAL_WAIT_MORE_MS = 100, WAL_WAIT_MOST_MS = 10000 };
+
 bool broker_make_journal(struct pillar_broker *b, struct error *e)
 {
     const struct settings *s = &b->options->values;
@@ -273,7 +275,12 @@ bool broker_make_journal(struct pillar_broker *b, struct error *e)
 
     b->bus = bus_create();
     b->journal = b->bus == NULL ? NULL : journal_create(b->bus, &limits);
-    return b->journal != NULL ? true : error_no_memory(e);
+    if (b->journal == NULL)
+        return error_no_memory(e);
+    /* A read that begins just before it would have to wait ends at its deadline, or soon after. */
+    uint64_t longest_ms = s->handler_deadline + WAL_WAIT_MORE_MS;
+    journal_limit_wal(b->journal, s->wal_bytes, longest_ms < WAL_WAIT_MOST_MS ? longest_ms : WAL_WAIT_MOST_MS);
+    return true;
 }
 
 bool broker_make_idempotency(struct pillar_broker *b, struct error *e)

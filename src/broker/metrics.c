@@ -1,5 +1,8 @@
 /* GET /metrics: the counters of all threads, summed when somebody asks (Prometheus text format 0.0.4). */
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "retirement.h"
 
@@ -59,6 +62,19 @@ static uint64_t difference(const uint64_t *sums, enum counter grown, enum counte
     return sums[grown] > sums[gone] ? sums[grown] - sums[gone] : 0;
 }
 
+/* 0 where there is none. */
+static uint64_t size_of_wal(const struct pillar_broker *broker)
+{
+    struct str url = str_of(broker->options->values.database);
+    char path[PATH_MAX + 8];
+    struct stat wal;
+
+    if (!str_starts_with(url, STR("sqlite:")))
+        return 0;
+    snprintf(path, sizeof path, "%s-wal", url.ptr + STR("sqlite:").len);
+    return stat(path, &wal) == 0 ? (uint64_t)wal.st_size : 0;
+}
+
 void metrics_respond(struct pillar_broker *broker, struct exchange *ex)
 {
     uint64_t sums[COUNTER_COUNT];
@@ -77,6 +93,7 @@ void metrics_respond(struct pillar_broker *broker, struct exchange *ex)
                   gauges.retiring);
     append_metric(out, "position", "", "gauge", "Position of the last committed event.",
                   journal_position(broker->journal));
+    append_metric(out, "wal_bytes", "", "gauge", "Size of the database's write-ahead log.", size_of_wal(broker));
     for (int i = 0; i < COUNTER_COUNT; i++)
         append_metric(out, counter_infos[i].name, "_total", "counter", counter_infos[i].help, sums[i]);
     ex->response.status = 200;

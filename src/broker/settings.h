@@ -64,6 +64,7 @@ struct settings {
     uint64_t history_age;
     uint64_t new_history;
     uint64_t takeover_timeout;
+    uint64_t wal_bytes;
     uint64_t inbox_events;
     uint64_t delivery_log;
     uint64_t max_event_bytes;

@@ -253,6 +253,8 @@ TEST(values_have_their_range)
     ACCEPTS("drain-timeout", "0", drain_timeout, 0);
     ACCEPTS("idempotency-age", "2d", idempotency_age, 2 * 24 * 3600 * 1000);
     ACCEPTS("idempotency-bytes", "0", idempotency_bytes, 0);
+    ACCEPTS("wal-bytes", "64KiB", wal_bytes, 65536);
+    refuses("wal-bytes", "65535");
     ACCEPTS("idempotency-memory", "1MiB", idempotency_memory, 1024 * 1024);
 }
 

@@ -272,23 +272,24 @@ TEST(a_checkpoint_that_fails_is_noticed_and_the_commit_stands)
         "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 4000)"
         " SELECT randomblob(3000) FROM n; PRAGMA wal_checkpoint(TRUNCATE)";
     const struct database *d = *state;
-    struct outage outage = {0};
+    struct sqlite_checkpoint checkpoint = {0};
+    const struct outage *outage = &checkpoint.outage;
     sqlite3 *handle;
 
     assert_int_equal(sqlite3_open(path_of(d, "test.db").text, &handle), SQLITE_OK);
     assert_int_equal(sqlite3_exec(handle, setup, NULL, NULL, NULL), SQLITE_OK);
-    sqlite_checkpoint_enable(handle, &outage);
+    sqlite_checkpoint_enable(&checkpoint, handle);
     update(handle, 3990);
-    assert_int_equal(outage.failures, 0);
+    assert_int_equal(outage->failures, 0);
     limit_files(10 << 20);
     update(handle, 2900);
     update(handle, 3999);
     limit_files(RLIM_INFINITY);
-    assert_int_equal(outage.failures, 2);
+    assert_int_equal(outage->failures, 2);
     struct stat wal;
     assert_int_equal(stat(path_of(d, "test.db-wal").text, &wal), 0);
     update(handle, 3999);
-    assert_int_equal(outage.failures, 0);
+    assert_int_equal(outage->failures, 0);
     update(handle, 2900); /* begins the -wal anew, instead of adding to it */
     struct stat later;
     assert_int_equal(stat(path_of(d, "test.db-wal").text, &later), 0);

@@ -23,6 +23,7 @@
 
 struct db;
 struct db_statement;
+struct snapshot_gate;
 
 enum db_type { DB_NULL, DB_INTEGER, DB_REAL, DB_BOOLEAN, DB_TEXT, DB_BLOB };
 
@@ -56,6 +57,22 @@ void db_set_guard(struct db *db, bool (*stop)(void *context), void *context);
 
 /* While it is on, only statements that read are run. Off at first. */
 void db_set_read_only(struct db *db, bool on);
+
+/*
+ * Snapshots of this connection pass the gate from now on, which outlives it; a statement that would open one waits there
+ * while it is closed, and fails with "deadline" when the guard says so. A -wal that begins anew is cut to `wal_bytes`.
+ */
+bool db_join(struct db *db, struct snapshot_gate *gate, uint64_t wal_bytes, struct error *e);
+
+/* Size of the -wal behind the last commit of this connection, or when it was measured last. 0: there is none. */
+uint64_t db_wal_bytes(const struct db *db);
+void db_measure_wal(struct db *db);
+
+/*
+ * Writes the -wal back into the database and empties it. Outside of transactions and snapshots. Others who read or write are
+ * waited for until `until_ns` (monotonic); false if they do not end by then, or the disk fails.
+ */
+bool db_empty_wal(struct db *db, uint64_t until_ns);
 
 /*
  * --- transactions ---

@@ -9,15 +9,23 @@
 #include "base/logger.h"
 #include "bus/event_log.h"
 #include "db/database_lock.h"
+#include "db/wal_limit.h"
 #include "db/write_lock.h"
 
-enum { PUBLISH_WAIT_S = 2 };
+enum {
+    PUBLISH_WAIT_S = 2,
+    TEND_WAIT_NS = 100000000 /* for the write lock, before the -wal is looked after */
+};
+
+/* More than any -wal has. */
+static const uint64_t WAL_UNCUT = 1ull << 62;
 
 struct journal {
     struct bus *bus;
     struct journal_limits limits;
     struct generation generation;
     struct write_lock lock;
+    struct wal_limit wal;
     /* Under the write lock: */
     struct journal_extent stored; /* what the table holds */
     struct journal_extent next;   /* what it will hold once the transaction under way is committed */
@@ -43,6 +51,7 @@ struct journal *journal_create(struct bus *bus, const struct journal_limits *lim
     j->limits = *limits;
     j->generation = generation_new();
     write_lock_init(&j->lock);
+    wal_limit_init(&j->wal);
     /* With these attributes pthread's init functions have nothing to fail at. */
     pthread_mutex_init(&j->moved_lock, NULL);
     pthread_condattr_init(&attributes);
@@ -58,6 +67,7 @@ void journal_free(struct journal *j)
         return;
     pthread_cond_destroy(&j->moved);
     pthread_mutex_destroy(&j->moved_lock);
+    wal_limit_destroy(&j->wal);
     write_lock_destroy(&j->lock);
     free(j);
 }
@@ -156,6 +166,28 @@ bool journal_lock(struct journal *j, uint64_t deadline_ns)
 void journal_unlock(struct journal *j)
 {
     write_lock_release(&j->lock);
+}
+
+/* --- the -wal --- */
+
+void journal_limit_wal(struct journal *j, uint64_t bytes, uint64_t longest_ms)
+{
+    wal_limit_set(&j->wal, bytes, longest_ms);
+}
+
+bool journal_join(struct journal *j, struct db *db, struct error *e)
+{
+    return db_join(db, &j->wal.gate, j->wal.bytes == 0 ? WAL_UNCUT : j->wal.bytes, e);
+}
+
+void journal_tend_wal(struct journal *j, struct db *db)
+{
+    if (db_has_snapshot(db) || !wal_limit_is_due(&j->wal, db))
+        return;
+    if (!journal_lock(j, clock_monotonic_ns() + TEND_WAIT_NS))
+        return; /* whoever has it looks after its own commit */
+    wal_limit_enforce(&j->wal, db);
+    journal_unlock(j);
 }
 
 static void publish_found(void *context, struct event *ev)

@@ -54,6 +54,21 @@ bool journal_lock(struct journal *j, uint64_t deadline_ns);
 void journal_unlock(struct journal *j);
 
 /*
+ * The -wal is to be kept at `bytes`, roughly, by letting new snapshots wait while the open ones end, `longest_ms` at a time at
+ * most: see db/wal_limit.h. Before the first connection joins; otherwise there is no limit.
+ */
+void journal_limit_wal(struct journal *j, uint64_t bytes, uint64_t longest_ms);
+
+/* A connection whose snapshots are among those that wait. The journal outlives it. */
+bool journal_join(struct journal *j, struct db *db, struct error *e);
+
+/*
+ * After a commit on `db`, when its events are published and nobody waits for its answers: empties the -wal if it is time.
+ * Takes the write lock, so it is not held. Does nothing while `db` has a snapshot.
+ */
+void journal_tend_wal(struct journal *j, struct db *db);
+
+/*
  * Seals the drafts, disconnects last, with the ids that come next, and writes them into the history, inside the transaction
  * on `db` (NULL: there is no database). Drops some of what is over the limits. Failure: false, and the transaction must be
  * rolled back. The ids are used only by journal_publish; without it the next transaction gets the same ones.

@@ -7,11 +7,13 @@
 #include <strings.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "db/changes.h"
 #include "db/db.h"
+#include "db/snapshot_gate.h"
 #include "db/sqlite_checkpoint.h"
 #include "db/sqlite_error.h"
 #include "db/sqlite_files.h"
@@ -64,9 +66,11 @@ struct db {
     bool defines; /* ... and its `defines` */
     struct changes changes;
     struct sqlite_files files;
-    struct outage checkpoints; /* that failed */
-    bool committing;           /* COMMIT is being run */
-    bool damaged;              /* a page that makes no sense was read, and may be in the cache */
+    struct sqlite_checkpoint checkpoint;
+    struct snapshot_gate *gate; /* NULL: none */
+    uint64_t busy_until_ns;     /* not 0: no lock is waited for longer */
+    bool committing;            /* COMMIT is being run */
+    bool damaged;               /* a page that makes no sense was read, and may be in the cache */
 };
 
 /* --- errors --- */
@@ -165,6 +169,8 @@ static int on_busy(void *context, int attempts)
 
     if (attempts > BUSY_ATTEMPTS_MAX || must_stop(db))
         return 0;
+    if (db->busy_until_ns != 0 && clock_monotonic_ns() >= db->busy_until_ns)
+        return 0;
     nanosleep(&pause, NULL);
     return 1;
 }
@@ -190,7 +196,7 @@ static bool configure(struct db *db, struct error *e)
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, &ignored);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &ignored);
     sqlite3_set_authorizer(db->handle, authorize, db);
-    sqlite_checkpoint_enable(db->handle, &db->checkpoints);
+    sqlite_checkpoint_enable(&db->checkpoint, db->handle);
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         if (!run_own(db, settings[i], e))
             return false;
@@ -276,6 +282,7 @@ void db_close(struct db *db)
         return;
     struct list *node;
     db_finish_all(db);
+    db_end_read(db);
     while ((node = list_pop(&db->recent)) != NULL)
         free_statement(list_entry(node, struct db_statement, node));
     map_free(&db->statements);
@@ -287,6 +294,37 @@ void db_set_guard(struct db *db, bool (*stop)(void *context), void *context)
 {
     db->stop = stop;
     db->stop_context = context;
+}
+
+/* --- the -wal --- */
+
+bool db_join(struct db *db, struct snapshot_gate *gate, uint64_t wal_bytes, struct error *e)
+{
+    char sql[64];
+
+    snprintf(sql, sizeof sql, "PRAGMA journal_size_limit = %lld", (long long)wal_bytes);
+    if (!run_own(db, sql, e))
+        return false;
+    db->gate = gate;
+    return true;
+}
+
+uint64_t db_wal_bytes(const struct db *db)
+{
+    return db->checkpoint.wal_bytes;
+}
+
+void db_measure_wal(struct db *db)
+{
+    sqlite_checkpoint_measure(&db->checkpoint, db->handle);
+}
+
+bool db_empty_wal(struct db *db, uint64_t until_ns)
+{
+    db->busy_until_ns = until_ns;
+    bool ok = sqlite_checkpoint_truncate(&db->checkpoint, db->handle);
+    db->busy_until_ns = 0;
+    return ok;
 }
 
 void db_set_read_only(struct db *db, bool on)
@@ -514,6 +552,17 @@ static enum db_step step_definition(struct db_statement *s, struct error *e)
     return DB_FAILED;
 }
 
+/* The snapshot itself is taken by the statement that follows. */
+static bool open_snapshot(struct db *db, struct error *e)
+{
+    if (db->gate != NULL && !snapshot_gate_enter(db->gate, db->stop, db->stop_context))
+        return error_set(e, "deadline", "interrupted");
+    db->snapshot = run_own(db, "BEGIN", e);
+    if (!db->snapshot && db->gate != NULL)
+        snapshot_gate_leave(db->gate);
+    return db->snapshot;
+}
+
 enum db_step db_step(struct db_statement *s, struct error *e)
 {
     struct db *db = s->db;
@@ -526,11 +575,8 @@ enum db_step db_step(struct db_statement *s, struct error *e)
     }
     if (!check_not_ended(db, e))
         return DB_FAILED;
-    if (db->read_scope && !db->snapshot) {
-        if (!run_own(db, "BEGIN", e))
-            return DB_FAILED;
-        db->snapshot = true;
-    }
+    if (db->read_scope && !db->snapshot && !open_snapshot(db, e))
+        return DB_FAILED;
     if (s->defines)
         return step_definition(s, e);
     switch (run_step(s)) {
@@ -717,6 +763,8 @@ void db_end_read(struct db *db)
 {
     if (db->snapshot)
         db_rollback(db);
+    if (db->snapshot && db->gate != NULL)
+        snapshot_gate_leave(db->gate);
     db->read_scope = false;
     db->snapshot = false;
 }

@@ -7,10 +7,23 @@
 #define PILLAR_DB_SQLITE_CHECKPOINT_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/outage.h"
 
-/* In place of SQLite's own. `outage` lives as long as the connection. */
-void sqlite_checkpoint_enable(sqlite3 *handle, struct outage *outage);
+/* Zeroed, and a part of the connection. */
+struct sqlite_checkpoint {
+    struct outage outage;
+    uint64_t wal_bytes; /* size of the -wal when it was measured last: behind each commit of this connection */
+};
+
+/* In place of SQLite's own. */
+void sqlite_checkpoint_enable(struct sqlite_checkpoint *checkpoint, sqlite3 *handle);
+
+void sqlite_checkpoint_measure(struct sqlite_checkpoint *checkpoint, sqlite3 *handle);
+
+/* All of the -wal, which is empty then. False if others read or write for longer than the busy handler waits, or it fails. */
+bool sqlite_checkpoint_truncate(struct sqlite_checkpoint *checkpoint, sqlite3 *handle);
 
 #endif

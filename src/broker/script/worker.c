@@ -90,6 +90,10 @@ struct worker *worker_create(const struct worker_config *config, const struct ap
         worker_free(w);
         return NULL;
     }
+    if (w->db != NULL && !journal_join(journal, w->db, e)) {
+        worker_free(w);
+        return NULL;
+    }
     if (w->db != NULL)
         db_set_guard(w->db, script_state_must_stop, w->state);
     w->transactions = w->db != NULL ? w->db : config->replay.memory;
@@ -229,6 +233,15 @@ static bool asks_too_often(struct job *job)
     return true;
 }
 
+/* A handler that may wait for something outside does not keep the snapshot of finding out who asks meanwhile. */
+static void drop_snapshot(struct job *job)
+{
+    if (job->access == JOB_FREE && job->worker->db != NULL) {
+        db_end_read(job->worker->db);
+        db_begin_read(job->worker->db);
+    }
+}
+
 /* Who asks, with reading rights only, and then the route's handler. A stream is opened by the loop, once it knows
  * who. */
 static int run_in_lua(lua_State *L)
@@ -245,6 +258,7 @@ static int run_in_lua(lua_State *L)
     set_rights(job, false);
     int answer = call_runtime(L, stream ? "identify_stream" : "identify", runtime, request, ex);
     set_rights(job, writes);
+    drop_snapshot(job);
     if (lua_isnil(L, answer) && asks_too_often(job))
         return 0;
     if (lua_isnil(L, answer) && stream)
@@ -462,14 +476,26 @@ void worker_run_reader(struct worker *w, struct exchange *ex)
 
 /* --- transactions of routes with transaction = false --- */
 
+static void tend_wal(struct worker *w)
+{
+    if (w->db != NULL && !w->dead)
+        journal_tend_wal(w->journal, w->db);
+}
+
 bool worker_begin(struct job *job, struct error *e)
 {
     struct worker *w = job->worker;
 
     if (job->in_transaction)
         return error_set(e, "sql", "db:transaction inside db:transaction");
-    if (!journal_lock(w->journal, job->deadline_ns))
+    /* Who has the lock may wait for snapshots to end. This one is of no use any more: a transaction reads what is new. */
+    if (w->db != NULL)
+        db_end_read(w->db);
+    if (!journal_lock(w->journal, job->deadline_ns)) {
+        if (w->db != NULL)
+            db_begin_read(w->db);
         return error_set(e, "busy", "another transaction did not end in time");
+    }
     job->holds_lock = true;
     if (!db_begin_write(w->transactions, e)) {
         worker_rollback(job);
@@ -517,6 +543,7 @@ bool worker_commit(struct job *job, struct error *e)
     if (ok)
         job->told += w->events.count;
     end_transaction(job);
+    tend_wal(w);
     return ok;
 }
 
@@ -709,6 +736,7 @@ void worker_end_batch(struct worker *w)
         ex->complete(ex);
         ex = next;
     }
+    tend_wal(w);
     if (w->recycle)
         recycle_state(w);
 }
@@ -741,6 +769,7 @@ bool worker_keep_house(struct worker *w)
     bool over = journal_is_over(w->journal);
     journal_unlock(w->journal);
     w->batch_open = false;
+    tend_wal(w);
     if (!more)
         w->records_after_ns = now + (age_ns < HOUSE_AGAIN_NS ? age_ns : HOUSE_AGAIN_NS);
     if (!ok)

@@ -81,6 +81,10 @@ local function bury(self)
   if broker.exit.signal ~= 9 and (broker.exit.signal ~= 0 or broker.exit.code ~= 0) then
     error(("the broker ended with status %d, signal %d"):format(broker.exit.code, broker.exit.signal), 0)
   end
+  local complaint = broker.log:match("%f[^\0\n]%S+Z error [^\n]*") or broker.log:match("[^\n]*Sanitizer[^\n]*")
+  if complaint then
+    error("the broker complained: " .. complaint, 0)
+  end
   self.oracle:check_received(self.tabs, self.database:copy(self.dir .. "/dead.db"))
 end
 

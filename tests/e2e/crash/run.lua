@@ -39,7 +39,7 @@ local function arguments(self)
   local list = {
     "run", Broker.source .. "/tests/e2e/apps/crash.lua", "--listen", "127.0.0.1:" .. self.port,
     "--database", "sqlite:" .. self.database.path, "--workers", "2", "--loops", tostring(self.phase.loops),
-    "--retry-min", "10ms", "--retry-max", "40ms",
+    "--retry-min", "10ms", "--retry-max", "40ms", "--drain-window", "50ms",
     "--history-events", tostring(limits.events), "--history-age", limits.age_ms .. "ms",
   }
   if self.new_history then
@@ -74,10 +74,8 @@ end
 --- Waits until the broker is dead and all that it sent has arrived; looks at what was received.
 local function bury(self)
   local broker = self.broker
-  until_true("the broker to end", function() return broker.exit end)
+  until_true("the broker to end", function() return broker.exit and broker.pipes == 0 end)
   until_true("its connections to close", function() return Link.connected == 0 end)
-  -- Let the pipe reach its end, so that the log is whole.
-  uv.run("nowait")
   if broker.exit.signal ~= 9 and (broker.exit.signal ~= 0 or broker.exit.code ~= 0) then
     error(("the broker ended with status %d, signal %d"):format(broker.exit.code, broker.exit.signal), 0)
   end

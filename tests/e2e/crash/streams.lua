@@ -100,9 +100,10 @@ function judge.reload(_, _, judged)
 end
 
 function judge.visit(self, tab, judged, entry)
-  local change = self.changes[entry.told.seq]
+  local seq = entry.told.seq or self.head
+  local change = self.changes[seq]
   judged.expected = entry.resync
-  judged.seq = change and entry.told.ahead[seen.by(tab.user, change)] and change.seq - 1 or entry.told.seq
+  judged.seq = change and entry.told.ahead[seen.by(tab.user, change)] and seq - 1 or seq
 end
 
 function judge.connect(_, _, judged, entry)

@@ -13,7 +13,8 @@ local events = [[
   FROM pillar_events ORDER BY position]]
 
 --- The change that a user has heard of last who has heard of all up to a position. A change may be told by several
---- events, to each user by one of them: `ahead` are the actions of those that are still to come.
+--- events, to each user by one of them: `ahead` are the actions of those that are still to come. Where the history
+--- tells of no change any more, it is the last of all.
 local function told_at(rows, position)
   local seq, ahead = nil, {}
   for _, row in ipairs(rows) do
@@ -23,7 +24,7 @@ local function told_at(rows, position)
       seq, ahead[row.action] = row.seq, true
     end
   end
-  return { seq = seq or 0, ahead = ahead }
+  return { seq = seq, ahead = ahead }
 end
 
 --- Where to go, and what to expect there: nil where the changes are to be told.

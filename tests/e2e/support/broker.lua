@@ -10,6 +10,7 @@ local wait = require "support.wait"
 ---@class Broker
 ---@field port integer
 ---@field log string what it wrote to standard error
+---@field pipes integer of its output and log, those that may still bring something
 ---@field dir string a temporary folder, its working directory
 local Broker = {}
 Broker.__index = Broker
@@ -22,11 +23,14 @@ Broker.binary = binary
 
 local running = {}
 
-local function read_all(pipe, take)
+--- Reads the text of one of the broker's pipes into one of its fields.
+local function read_all(self, pipe, field)
+  self.pipes = self.pipes + 1
   pipe:read_start(function(_, data)
     if data then
-      take(data)
+      self[field] = self[field] .. data
     else
+      self.pipes = self.pipes - 1
       close(pipe)
     end
   end)
@@ -48,7 +52,7 @@ end
 --- Runs the binary with these arguments; `exit` is set once it has ended. options: env, dir, prefix (a command before).
 function Broker.spawn(args, options)
   options = options or {}
-  local self = setmetatable({ output = "", log = "", dir = options.dir }, Broker)
+  local self = setmetatable({ output = "", log = "", pipes = 0, dir = options.dir }, Broker)
   local out, err = uv.new_pipe(false), uv.new_pipe(false)
   local command, words = binary, args
   if options.prefix then
@@ -70,8 +74,8 @@ function Broker.spawn(args, options)
   assert(self.process, problem)
   self.pid = problem
   running[self] = true
-  read_all(out, function(data) self.output = self.output .. data end)
-  read_all(err, function(data) self.log = self.log .. data end)
+  read_all(self, out, "output")
+  read_all(self, err, "log")
   return self
 end
 

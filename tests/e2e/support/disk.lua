@@ -22,7 +22,7 @@ Disk.run = run
 
 local is_root = run("test $(id -u) = 0")
 local namespace = is_root and "-m" or "-rm"
-local enter = is_root and "-m" or "-U -m --preserve-credentials"
+local enter = is_root and "-m -r" or "-U -m -r --preserve-credentials"
 Disk.is_root = is_root
 
 --- Mounts it in a namespace that lasts as long as its standard input is open: a test that is killed leaves nothing.

@@ -18,13 +18,26 @@ describe('an EventSource whose broker drains', () => {
     await ada.expectHeard(grace, ['one', 'two', 'three'])
   })
 
-  test('gets what the first still commits when the next is there already', async ({ world }) => {
-    const broker = await world.broker()
-    const { ada, grace } = await world.people(broker)
+  test('hears what the broker still commits', async ({ world }) => {
+    const { broker, ada, grace } = await world.scene()
     await grace.write('before')
     const answer = grace.send('POST', '/api/wait/late/notes', { text: 'late', to: ['ada'] })
     await broker.begun('late')
     await broker.drain()
+    await broker.release()
+    expect(await answer).toMatchObject({ status: 201 })
+    expect(await broker.ended()).toEqual(CLEAN)
+    await ada.untilText('late')
+  })
+
+  test('gets what the first still commits from the next, which waits already', async ({ world }) => {
+    const { broker, proxy, ada, grace } = await world.scene()
+    await grace.write('before')
+    const answer = grace.send('POST', '/api/wait/late/notes', { text: 'late', to: ['ada'] })
+    await broker.begun('late')
+    await broker.drain()
+    proxy.cut()
+    await ada.untilErrors(3)
     const next = world.successor(broker)
     await next.says('another broker')
     expect(broker.exit).toBeUndefined()
@@ -37,13 +50,14 @@ describe('an EventSource whose broker drains', () => {
   })
 
   test('is not put off by a next one that does not get the database', async ({ world }) => {
-    const broker = await world.broker()
-    const { ada, grace } = await world.people(broker)
+    const { broker, proxy, ada, grace } = await world.scene()
     const answer = grace.send('POST', '/api/wait/late/notes', { text: 'late', to: ['ada'] })
     await broker.begun('late')
     await broker.drain()
+    proxy.cut()
     const impatient = world.successor(broker, { args: ['--takeover-timeout', '200ms'] })
     expect(await impatient.ended()).toEqual({ code: 1, signal: null })
+    await ada.untilErrors(3)
     await broker.release()
     expect(await answer).toMatchObject({ status: 201 })
     expect(await broker.ended()).toEqual(CLEAN)

@@ -90,7 +90,7 @@ describe('an EventSource whose broker is killed', () => {
 describe('an EventSource whose brokers', () => {
   for (const [what, replace] of Object.entries(replacements)) {
     test(`are ${what} one after the other hears all, once`, async ({ world }) => {
-      let broker = await world.broker('--loops', '2')
+      let broker = await world.broker('--loops', '2', '--drain-window', '300ms')
       const { ada, grace } = await world.people(broker)
       const phone = await (await world.tab(broker, 'ada', 'phone')).listen()
       const writer = new Writer(grace)

@@ -55,7 +55,8 @@ export class Broker {
   /** Starts it, and does not wait until it listens. */
   constructor(readonly options: BrokerOptions) {
     const args = ['run', join(source, 'tests/web/apps/notes/app.lua'), '--listen', `127.0.0.1:${options.port ?? 0}`]
-    args.push('--database', `sqlite:${join(options.dir, 'app.db')}`, '--retry-min', '20ms', '--retry-max', '40ms')
+    args.push('--database', `sqlite:${join(options.dir, 'app.db')}`)
+    args.push('--retry-min', '20ms', '--retry-max', '40ms', '--drain-window', '0')
     args.push(...(options.args ?? []))
     // It ends with the test, even with one that is killed.
     this.process = spawn('setpriv', ['--pdeathsig', 'KILL', binary, ...args], {

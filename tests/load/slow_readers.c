@@ -37,10 +37,11 @@ enum {
 };
 
 /*
- * What the broker may take beside its log. A stream that stops holds on to one event, half of which is sent. The rest is what
- * malloc, the workers' Lua states and the events on their way from there to the loop take for a while.
+ * What the broker may take beside its log. A stream that stops holds on to one event, half of which is sent. The rest is the
+ * writer's page cache (8 MiB) and the memory of deliveries (2 MiB), which fill up once, and what malloc, the workers' Lua
+ * states and the events on their way from there to the loop take for a while.
  */
-static const size_t ALLOWANCE_BYTES = (size_t)4 * 1024 * 1024;
+static const size_t ALLOWANCE_BYTES = (size_t)(4 + 8 + 2) * 1024 * 1024;
 static const size_t ALLOWANCE_A_STREAM = (size_t)2 * 1024;
 
 static const char script[] =

@@ -63,7 +63,7 @@ void wal_limit_enforce(struct wal_limit *limit, struct db *db)
         return;
     uint64_t until_ns = clock_monotonic_ns() + limit->wait_ms * 1000000u;
     bool alone = snapshot_gate_close(&limit->gate, until_ns);
-    bool emptied = alone && db_empty_wal(db, clock_monotonic_ns() + OTHERS_WAIT_MS * 1000000u);
+    bool emptied = alone && db_empty_wal(db, clock_monotonic_ns() + OTHERS_WAIT_MS * 1000000ull);
     snapshot_gate_open(&limit->gate);
     if (emptied)
         start_over(limit);

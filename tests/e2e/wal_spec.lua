@@ -6,7 +6,10 @@ local Disk = require "support.disk"
 local http = require "support.http"
 local wait = require "support.wait"
 
-local script = [[
+-- A read is to end well within the first wait for it, half a second; a sanitizer makes it many times slower.
+local STEPS = os.getenv("PILLAR_SANITIZED") == "1" and 10000 or 200000
+
+local script = ([[
 local pillar = require "pillar"
 local app = pillar.app()
 app:migrate { "CREATE TABLE notes (id INTEGER PRIMARY KEY, body TEXT NOT NULL); INSERT INTO notes VALUES (1, '')" }
@@ -14,7 +17,7 @@ app:anonymous()
 app:entity("note")
 app:get("/slow", function(_, db)
   local before = db:value("SELECT body FROM notes")
-  db:value("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200000) SELECT count(*) FROM n")
+  db:value("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT %d) SELECT count(*) FROM n")
   return { same = before == db:value("SELECT body FROM notes") }
 end)
 local function write(db)
@@ -28,7 +31,7 @@ app:post("/free", { transaction = false }, function(_, db)
   return 204
 end)
 return app
-]]
+]]):format(STEPS)
 
 local LIMIT = 256 * 1024
 

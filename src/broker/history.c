@@ -35,8 +35,7 @@ static bool is_older_than_clients_know(const struct pillar_broker *b)
         return false;
     log_warn("db",
              "%s ends at event %llu, and clients know event %llu: it was restored from a backup, or its disk has lost "
-             "what it "
-             "had stored",
+             "what it had stored",
              b->options->values.database, (unsigned long long)journal_position(b->journal),
              (unsigned long long)position);
     return true;

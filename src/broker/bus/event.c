@@ -108,13 +108,15 @@ static struct event *allocate(const struct event_fields *f, const struct event_t
 {
     size_t size = sizeof(struct event) + count * sizeof *targets + f->entity.len + f->action.len + f->entity_id.len +
                   f->project_id.len + f->user_id.len + f->session_id.len;
+    size_t target_bytes = 0;
 
     for (size_t i = 0; i < count; i++)
-        size += targets[i].user_id.len;
-    struct event *ev = calloc(1, size);
+        target_bytes += targets[i].user_id.len;
+    struct event *ev = calloc(1, size + target_bytes);
     if (ev == NULL)
         return NULL;
-    ev->size = size;
+    ev->size = size + target_bytes;
+    ev->target_bytes = target_bytes;
     ev->targets = (struct event_target *)(void *)(ev + 1);
     ev->target_count = count;
     char *at = (char *)(ev->targets + count);

@@ -41,6 +41,7 @@ struct event {
     struct str user_id;    /* the originator; empty: none */
     struct str session_id; /* the originator's session; empty: nobody is left out */
     size_t target_count;
+    size_t target_bytes; /* of their ids */
     struct event_target *targets;
 
     char *data; /* owned JSON text; NULL: none, or dropped (it is in the frame) */

@@ -207,11 +207,8 @@ static struct event *event_at(const struct event_log *log, uint32_t number)
 
 size_t event_weight(const struct event *ev)
 {
-    size_t bytes = ev->size + MALLOC_BYTES + ev->frame_len + MALLOC_BYTES + RING_BYTES;
-
-    for (size_t i = 0; i < ev->target_count; i++)
-        bytes += sizeof(struct log_user) + ev->targets[i].user_id.len + MALLOC_BYTES + MAP_BYTES;
-    return bytes;
+    return ev->size + MALLOC_BYTES + ev->frame_len + MALLOC_BYTES + RING_BYTES + ev->target_bytes +
+           ev->target_count * (sizeof(struct log_user) + MALLOC_BYTES + MAP_BYTES);
 }
 
 struct event_log *event_log_create(const struct event_log_limits *limits, uint64_t position, struct counters *counters,

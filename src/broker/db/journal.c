@@ -3,9 +3,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/condition.h"
 #include "base/logger.h"
 #include "bus/event_log.h"
 #include "db/database_lock.h"
@@ -13,7 +13,7 @@
 #include "db/write_lock.h"
 
 enum {
-    PUBLISH_WAIT_S = 2,
+    PUBLISH_WAIT_NS = 2000000000,
     TEND_WAIT_NS = 100000000 /* for the write lock, before the -wal is looked after */
 };
 
@@ -42,7 +42,6 @@ struct journal {
 struct journal *journal_create(struct bus *bus, const struct journal_limits *limits)
 {
     struct journal *j = calloc(1, sizeof *j);
-    pthread_condattr_t attributes;
 
     if (j == NULL)
         return NULL;
@@ -52,12 +51,8 @@ struct journal *journal_create(struct bus *bus, const struct journal_limits *lim
     j->generation = generation_new();
     write_lock_init(&j->lock);
     wal_limit_init(&j->wal);
-    /* With these attributes pthread's init functions have nothing to fail at. */
-    pthread_mutex_init(&j->moved_lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&j->moved, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&j->moved_lock, NULL); /* with default attributes it has nothing to fail at */
+    condition_init(&j->moved);
     return j;
 }
 
@@ -119,17 +114,15 @@ uint64_t journal_position(const struct journal *j)
 /* Whoever commits publishes next, and holds up nothing else meanwhile. */
 static bool wait_until_published(struct journal *j, uint64_t position)
 {
-    struct timespec until;
-    int result = 0;
+    bool in_time = true;
 
     if (journal_position(j) >= position)
         return true;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += PUBLISH_WAIT_S;
+    uint64_t until_ns = clock_monotonic_ns() + PUBLISH_WAIT_NS;
     pthread_mutex_lock(&j->moved_lock);
     atomic_fetch_add(&j->waiting, 1);
-    while (journal_position(j) < position && result == 0)
-        result = pthread_cond_timedwait(&j->moved, &j->moved_lock, &until);
+    while (journal_position(j) < position && in_time)
+        in_time = condition_wait(&j->moved, &j->moved_lock, until_ns);
     atomic_fetch_sub(&j->waiting, 1);
     pthread_mutex_unlock(&j->moved_lock);
     return journal_position(j) >= position;

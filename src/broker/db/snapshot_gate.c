@@ -1,23 +1,17 @@
 #include "db/snapshot_gate.h"
 
 #include <stddef.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/condition.h"
 
 enum { LOOK_NS = 5000000 }; /* between two looks at the guard of who waits */
 
-/* With these attributes pthread's init functions have nothing to fail at. */
 void snapshot_gate_init(struct snapshot_gate *gate)
 {
-    pthread_condattr_t attributes;
-
     *gate = (struct snapshot_gate){.closed = false};
-    pthread_mutex_init(&gate->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&gate->moved, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&gate->mutex, NULL); /* with default attributes it has nothing to fail at */
+    condition_init(&gate->moved);
 }
 
 void snapshot_gate_destroy(struct snapshot_gate *gate)
@@ -26,18 +20,11 @@ void snapshot_gate_destroy(struct snapshot_gate *gate)
     pthread_mutex_destroy(&gate->mutex);
 }
 
-static bool wait_until(struct snapshot_gate *gate, uint64_t until_ns)
-{
-    const struct timespec until = {(time_t)(until_ns / 1000000000u), (long)(until_ns % 1000000000u)};
-
-    return pthread_cond_timedwait(&gate->moved, &gate->mutex, &until) == 0;
-}
-
 bool snapshot_gate_enter(struct snapshot_gate *gate, bool (*stop)(void *context), void *context)
 {
     pthread_mutex_lock(&gate->mutex);
     while (gate->closed && (stop == NULL || !stop(context)))
-        (void)wait_until(gate, clock_monotonic_ns() + LOOK_NS);
+        (void)condition_wait(&gate->moved, &gate->mutex, clock_monotonic_ns() + LOOK_NS);
     bool entered = !gate->closed;
     gate->inside += entered ? 1 : 0;
     pthread_mutex_unlock(&gate->mutex);
@@ -60,7 +47,7 @@ bool snapshot_gate_close(struct snapshot_gate *gate, uint64_t until_ns)
     pthread_mutex_lock(&gate->mutex);
     gate->closed = true;
     while (gate->inside > 0 && in_time)
-        in_time = wait_until(gate, until_ns);
+        in_time = condition_wait(&gate->moved, &gate->mutex, until_ns);
     bool empty = gate->inside == 0;
     pthread_mutex_unlock(&gate->mutex);
     return empty;

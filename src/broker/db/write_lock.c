@@ -1,7 +1,8 @@
 #include "db/write_lock.h"
 
 #include <stddef.h>
-#include <time.h>
+
+#include "base/condition.h"
 
 /* Lives on the stack of the thread that waits. */
 struct write_waiter {
@@ -10,11 +11,10 @@ struct write_waiter {
     struct write_waiter *next;
 };
 
-/* With these attributes pthread's init functions have nothing to fail at. */
 void write_lock_init(struct write_lock *lock)
 {
     *lock = (struct write_lock){.held = false};
-    pthread_mutex_init(&lock->mutex, NULL);
+    pthread_mutex_init(&lock->mutex, NULL); /* with default attributes it has nothing to fail at */
 }
 
 void write_lock_destroy(struct write_lock *lock)
@@ -50,17 +50,11 @@ static void dequeue(struct write_lock *lock, const struct write_waiter *waiter)
 
 static void wait_for_turn(struct write_lock *lock, struct write_waiter *waiter, uint64_t deadline_ns)
 {
-    struct timespec until = {(time_t)(deadline_ns / 1000000000u), (long)(deadline_ns % 1000000000u)};
-    pthread_condattr_t attributes;
+    bool in_time = true;
 
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&waiter->turn, &attributes);
-    pthread_condattr_destroy(&attributes);
-    int result = 0;
-    while (!waiter->granted && result == 0)
-        result = deadline_ns == 0 ? pthread_cond_wait(&waiter->turn, &lock->mutex)
-                                  : pthread_cond_timedwait(&waiter->turn, &lock->mutex, &until);
+    condition_init(&waiter->turn);
+    while (!waiter->granted && in_time)
+        in_time = condition_wait(&waiter->turn, &lock->mutex, deadline_ns);
     pthread_cond_destroy(&waiter->turn);
 }
 

@@ -2,10 +2,10 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 #include <uv.h>
 
 #include "base/clock.h"
+#include "base/condition.h"
 
 /* Each has workers of its own, so that what is in one holds up nobody in another. */
 enum lane_kind {
@@ -15,7 +15,7 @@ enum lane_kind {
     LANES
 };
 
-enum { IDLE_S = 1 }; /* for so long the writer waits before it looks after the house */
+enum { IDLE_NS = 1000000000 }; /* for so long the writer waits before it looks after the house */
 
 struct lane {
     struct exchange *first;
@@ -82,14 +82,12 @@ static struct exchange *take(struct pool *pool, struct lane *lane)
 /* Waits for a while at most. False: nothing came; true: something did, or the pool is stopping. */
 static bool wait_awhile(struct pool *pool, struct lane *lane)
 {
-    struct timespec until;
-    int result = 0;
+    uint64_t until_ns = clock_monotonic_ns() + IDLE_NS;
+    bool in_time = true;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += IDLE_S;
     pthread_mutex_lock(&pool->lock);
-    while (lane->first == NULL && !pool->stopping && result == 0)
-        result = pthread_cond_timedwait(&lane->filled, &pool->lock, &until);
+    while (lane->first == NULL && !pool->stopping && in_time)
+        in_time = condition_wait(&lane->filled, &pool->lock, until_ns);
     bool came = lane->first != NULL || pool->stopping;
     pthread_mutex_unlock(&pool->lock);
     return came;
@@ -234,7 +232,6 @@ struct pool *pool_create(const struct pool_config *config, const struct app *app
     unsigned free_workers = has_free_routes(app) && !config->immediate ? config->free : 0;
     unsigned count = 1 + config->readers + free_workers;
     struct pool *pool = calloc(1, sizeof *pool + count * sizeof *pool->threads);
-    pthread_condattr_t attributes;
 
     if (pool == NULL) {
         (void)error_no_memory(e);
@@ -242,13 +239,9 @@ struct pool *pool_create(const struct pool_config *config, const struct app *app
     }
     pool->config = *config;
     pool->app = app;
-    /* With these attributes they have nothing to fail at. */
-    pthread_mutex_init(&pool->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&pool->lock, NULL); /* with default attributes it has nothing to fail at */
     for (int i = 0; i < LANES; i++)
-        pthread_cond_init(&pool->lanes[i].filled, &attributes);
-    pthread_condattr_destroy(&attributes);
+        condition_init(&pool->lanes[i].filled);
     for (unsigned i = 0; i < count; i++) {
         struct pool_thread *t = &pool->threads[i];
         t->pool = pool;

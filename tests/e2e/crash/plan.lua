@@ -71,26 +71,25 @@ local function bag(dice, exact)
   return dice:shuffle(list)
 end
 
---- Who is away when the broker starts, and for how long.
-local function draw_absences(dice)
-  local absences = {}
+--- So many tabs of a hundred, and a time for each.
+local function draw_tabs(dice, percent, least_ms, most_ms)
+  local drawn = {}
   for i = 1, #world.tabs do
-    if dice:chance(15) then
-      absences[#absences + 1] = { tab = i, ms = dice:number(50, 900) }
+    if dice:chance(percent) then
+      drawn[#drawn + 1] = { tab = i, ms = dice:number(least_ms, most_ms) }
     end
   end
-  return absences
+  return drawn
+end
+
+--- Who is away when the broker starts, and for how long.
+local function draw_absences(dice)
+  return draw_tabs(dice, 15, 50, 900)
 end
 
 --- Who begins anew while the others go on, and when.
 local function draw_reloads(dice)
-  local reloads = {}
-  for i = 1, #world.tabs do
-    if dice:chance(30) then
-      reloads[#reloads + 1] = { tab = i, ms = dice:number(40, 150) }
-    end
-  end
-  return reloads
+  return draw_tabs(dice, 30, 40, 150)
 end
 
 --- Who nods off for a moment, one after the other, so that there is something to replay.

@@ -1,0 +1,2 @@
+export { createSync } from './sync.js'
+export type * from './types.js'

@@ -1,0 +1,85 @@
+// One stream of text/event-stream (WHATWG HTML, section 9.2), from its request to its end, by fetch: so that there are
+// headers, statuses and time limits. Coming back is for connection.ts.
+import { createParser } from 'eventsource-parser'
+
+/** An event of the stream; passed between tabs as it is. */
+export interface Message {
+  name: string
+  id: string | undefined
+  data: string
+}
+
+export interface StreamRequest {
+  url: URL
+  lastId: string | undefined
+  headers: Headers
+  credentials: RequestCredentials
+  fetch: typeof fetch
+}
+
+export interface StreamSink {
+  /** Some bytes have come. */
+  alive(): void
+  message(message: Message): void
+  /** How long to wait before coming back. Milliseconds. */
+  retry(ms: number): void
+}
+
+/**
+ * `ended`: there was a stream. `failed`: there was none, for now. `unauthorized`: there is none for somebody who is not
+ * signed in.
+ */
+export interface StreamEnd {
+  kind: 'ended' | 'failed' | 'unauthorized'
+  /** What `Retry-After` said. Milliseconds. */
+  retryAfter?: number
+}
+
+/** An event may have 256 KiB of data by default, and ten times that where somebody has set it so. */
+const MAX_EVENT_CHARS = 4_000_000
+
+/** Never rejects but when `signal` is aborted, or the network fails. */
+export async function openStream(request: StreamRequest, sink: StreamSink, signal: AbortSignal): Promise<StreamEnd> {
+  const { url, lastId, headers, credentials } = request
+  headers.set('Accept', 'text/event-stream')
+  if (lastId !== undefined) headers.set('Last-Event-ID', lastId)
+  const response = await request.fetch(url, { headers, credentials, cache: 'no-store', signal })
+  const isStream = /^text\/event-stream\b/i.test(response.headers.get('Content-Type') ?? '')
+  if (response.status === 200 && isStream && response.body) {
+    await read(response.body, sink)
+    return { kind: 'ended' }
+  }
+  void response.body?.cancel().catch(() => {})
+  return refusal(response)
+}
+
+/** A page to sign in at comes with 401, with 403, or with 200 behind a redirection. */
+function refusal({ status, redirected, headers }: Response): StreamEnd {
+  if (status === 401 || status === 403 || redirected) return { kind: 'unauthorized' }
+  const after = retryAfter(headers)
+  return { kind: 'failed', ...(after !== undefined && { retryAfter: after }) }
+}
+
+/** RFC 9110, section 10.2.3: seconds, or a date. */
+export function retryAfter(headers: Headers): number | undefined {
+  const text = headers.get('Retry-After')
+  if (!text) return undefined
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now()
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms)
+}
+
+async function read(body: ReadableStream<Uint8Array>, sink: StreamSink): Promise<void> {
+  const parser = createParser({
+    maxBufferSize: MAX_EVENT_CHARS,
+    onEvent: ({ event = 'message', id, data }) => sink.message({ name: event, id, data }),
+    onRetry: (ms) => sink.retry(ms),
+  })
+  const decoder = new TextDecoder()
+  const reader = body.getReader()
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return
+    sink.alive()
+    parser.feed(decoder.decode(value, { stream: true }))
+  }
+}

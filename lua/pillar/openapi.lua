@@ -307,8 +307,8 @@ local function stream(builder)
       operationId = unique(builder.names, "openEventStream"),
       tags = core.list { "events" },
       summary = "The changes that concern the user, as they happen",
-      description = "Server-Sent Events: `ready` first, then `sync` for each change, its data a SyncEvent; `resync` "
-        .. "when what was missed cannot be told, and rows are to be fetched anew.",
+      description = "Server-Sent Events: `ready` first, which names the user; then `sync` for each change, its data a "
+        .. "SyncEvent; `resync` when what was missed cannot be told, and rows are to be fetched anew.",
       parameters = core.list {
         parameter("query", "sessionId", "The tab's session: what it changes by itself is not sent to it."),
         parameter("query", "entities", "Only events of these entities, parted by commas."),

@@ -8,7 +8,7 @@
 #include "support/events.h"
 #include "support/hub.h"
 
-#define READY(position) "{\"position\":\"" position "\",\"heartbeatMs\":30000}"
+#define READY(position) "{\"position\":\"" position "\",\"heartbeatMs\":30000,\"userId\":\"ada\"}"
 
 TEST(a_stream_begins_with_its_head_and_ready)
 {
@@ -34,6 +34,19 @@ TEST(a_stream_begins_with_its_head_and_ready)
     assert_int_equal(counter_get(&t.counters, COUNT_STREAMS_CLOSED), 1);
     test_hub_close(&t);
     stream_hub_free(NULL);
+}
+
+TEST(ready_names_the_user_whatever_is_in_the_id)
+{
+    struct test_hub t;
+    struct test_client c;
+
+    test_hub_open(&t, &test_hub_config, 7);
+    test_client_open(&t, &c, "a\"d\\a, Ω 🦊", NULL, NULL);
+    assert_message(&c, 0, "ready", "0123456789ab-7",
+                   "{\"position\":\"0123456789ab-7\",\"heartbeatMs\":30000,\"userId\":\"a\\\"d\\\\a, Ω 🦊\"}");
+    test_client_close(&c);
+    test_hub_close(&t);
 }
 
 TEST(the_reconnection_time_is_drawn_for_each_stream)
@@ -332,7 +345,40 @@ TEST(a_stream_keeps_copies_of_what_was_asked_for)
     test_hub_close(&t);
 }
 
-/* --- short of memory --- */
+/* --- memory --- */
+
+/* What one more stream of a user holds, whom the hub knows already. */
+static size_t held_by_one_more(struct test_hub *t, const char *user)
+{
+    struct stream_request request = {.user_id = str_of(user), .session_id = STR("laptop")};
+    struct test_client first;
+    struct fake_sink sink;
+
+    test_client_open(t, &first, user, "phone", NULL);
+    fake_sink_init(&sink);
+    assert_true(buf_reserve(&sink.bytes, 4096));
+    size_t before = alloc_held();
+    struct stream *s = stream_open(t->hub, &request, &sink.base, STR_NONE);
+    size_t held = alloc_held() - before;
+    stream_close(s);
+    fake_sink_free(&sink);
+    test_client_close(&first);
+    return held;
+}
+
+TEST(a_stream_keeps_nothing_of_what_it_said_at_first)
+{
+    struct test_hub t;
+    char user[257];
+
+    memset(user, 'u', sizeof user - 1);
+    user[sizeof user - 1] = '\0';
+    test_hub_open(&t, &test_hub_config, 0);
+    size_t held = held_by_one_more(&t, "ada");
+    assert_int_equal(held_by_one_more(&t, user), held);
+    assert_in_range(held, 1, 256);
+    test_hub_close(&t);
+}
 
 TEST(a_stream_opens_whole_or_sends_nothing)
 {
@@ -379,6 +425,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stream_begins_with_its_head_and_ready),
+        cmocka_unit_test(ready_names_the_user_whatever_is_in_the_id),
         cmocka_unit_test(the_reconnection_time_is_drawn_for_each_stream),
         cmocka_unit_test(a_fixed_reconnection_time_is_kept),
         cmocka_unit_test(a_new_client_gets_what_comes_from_now_on),
@@ -392,6 +439,7 @@ int main(void)
         cmocka_unit_test(an_echo_is_left_out_of_a_replay_too),
         cmocka_unit_test(a_stream_can_be_narrowed_to_entities),
         cmocka_unit_test(a_stream_keeps_copies_of_what_was_asked_for),
+        cmocka_unit_test(a_stream_keeps_nothing_of_what_it_said_at_first),
         cmocka_unit_test(a_stream_opens_whole_or_sends_nothing),
         cmocka_unit_test(a_hub_is_made_whole_or_not_at_all),
     };

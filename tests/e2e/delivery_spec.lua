@@ -338,6 +338,14 @@ describe("a stream", function()
     assert.is_true(different > 3)
   end)
 
+  it("names its user, as events do", function()
+    for _, user in ipairs { "ada", [[a"d\a]], "Ω 🦊" } do
+      local stream = broker:stream { headers = { ["X-User"] = user } }
+      assert.equal(user, stream:named("ready")[1].data.userId)
+      stream:close()
+    end
+  end)
+
   it("is kept awake by comments", function()
     local stream = broker:stream { query = "?user=ada" }
     wait.until_true("comments", function() return stream.comments >= 1 end)

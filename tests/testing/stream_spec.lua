@@ -36,6 +36,7 @@ describe("a virtual stream", function()
     local ready = ada:messages()[1]
     assert.equal("ready", ready.event)
     assert.equal(10000, ready.data.heartbeatMs)
+    assert.equal("ada", ready.data.userId)
     assert.equal(ready.data.position, ada.lastEventId)
     assert.is_true(ada.retry >= 1000)
     emit { data = { title = "Ship" } }

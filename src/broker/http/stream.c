@@ -141,13 +141,16 @@ void stream_hub_append_refusal(struct stream_hub *hub, struct buf *out, struct s
     sse_append_comment(out, comment);
 }
 
-static void append_ready(struct stream_hub *hub, struct buf *out, uint64_t position, bool with_id)
+static void append_ready(struct stream_hub *hub, struct buf *out, struct str user_id, uint64_t position, bool with_id)
 {
     char id[POSITION_TEXT_MAX];
     struct str text = position_text(id, &hub->generation, position);
     struct buf data = BUF_EMPTY;
 
-    buf_printf(&data, "{\"position\":\"%s\",\"heartbeatMs\":%llu}", id, (unsigned long long)hub->config.heartbeat_ms);
+    buf_printf(&data, "{\"position\":\"%s\",\"heartbeatMs\":%llu,\"userId\":", id,
+               (unsigned long long)hub->config.heartbeat_ms);
+    json_append_string(&data, user_id);
+    buf_append_char(&data, '}');
     (void)sse_append_event(
         out, &(struct sse_event){.id = with_id ? text : STR_NONE, .name = STR("ready"), .data = buf_str(&data)}, NULL);
     out->failed |= data.failed;
@@ -399,18 +402,20 @@ static const char *resume(struct stream_hub *hub, struct stream *s, struct str l
 }
 
 /*
- * `ready` names the position that the stream starts from. A client that is to resync keeps its old id until
+ * `ready` names the position that the stream starts from, and its user. A client that is to resync keeps its old id until
  * `resync` gives it a new one: cut between the two, it comes back and is told again.
  */
-static void append_opening(struct stream_hub *hub, struct stream *s, struct str last_event_id, struct buf *out)
+static void append_opening(struct stream_hub *hub, struct stream *s, const struct stream_request *request,
+                           struct buf *out)
 {
+    bool resumes = request->last_event_id.len > 0;
     uint64_t from = event_log_head(hub->log);
-    const char *reason = last_event_id.len == 0 ? NULL : resume(hub, s, last_event_id, &from);
+    const char *reason = resumes ? resume(hub, s, request->last_event_id, &from) : NULL;
 
     s->complete_from = from;
-    s->since = last_event_id.len == 0 ? STREAM_OPENED : reason == NULL ? STREAM_RESUMED : STREAM_REFUSED;
+    s->since = !resumes ? STREAM_OPENED : reason == NULL ? STREAM_RESUMED : STREAM_REFUSED;
     sse_append_retry(out, draw_retry(hub));
-    append_ready(hub, out, from, reason == NULL);
+    append_ready(hub, out, request->user_id, from, reason == NULL);
     if (reason != NULL)
         append_resync(hub, out, reason);
 }
@@ -473,7 +478,7 @@ struct stream *stream_open(struct stream_hub *hub, const struct stream_request *
         return NULL;
     }
     buf_append_str(&opening, head);
-    append_opening(hub, s, request->last_event_id, &opening);
+    append_opening(hub, s, request, &opening);
     if (opening.failed) {
         buf_free(&opening);
         release(s);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing of the packages in packages.txt for the purposes given: run, build, test, ci.
+# Installs what is missing of the packages in packages.txt for the purposes given: run, build, web, test, ci.
 set -eu
 
 list=$(dirname "$0")/packages.txt

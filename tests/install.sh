@@ -1,13 +1,14 @@
 #!/bin/sh
 # What `cmake --install` puts elsewhere works there: the binary finds its libraries, tests of scripts theirs, and a C program
-# the broker's.
+# the broker's. Where the browser's client was built, it is there for the broker and for npm.
 #   tests/install.sh BUILD_DIR
 set -eu
 source=$(cd "$(dirname "$0")/.." && pwd)
+build=$(cd "$1" && pwd)
 prefix=$(mktemp -d)
 trap 'rm -rf "$prefix"' EXIT
 
-cmake --install "$1" --prefix "$prefix" >/dev/null
+cmake --install "$build" --prefix "$prefix" >/dev/null
 mv "$prefix" "$prefix.moved"
 prefix=$prefix.moved
 
@@ -16,6 +17,14 @@ cd /
 "$prefix/bin/pillar" test "$source/examples/quickstart"
 LUA_PATH="$prefix/share/lua/5.4/?.lua;$prefix/share/lua/5.4/?/init.lua;;" LUA_CPATH="$prefix/lib/lua/5.4/?.so;;" \
   lua5.4 "$(command -v busted)" "$source/examples/quickstart/app_spec.lua"
+
+if [ -e "$build/client/pillar.js" ]; then
+  cmp "$build/client/pillar.js" "$prefix/share/pillar/client/pillar.js"
+  tar -xzf "$prefix/share/pillar/client/pillar-client.tgz" -C "$prefix"
+  for file in package.json dist/index.js dist/index.d.ts dist/react.js dist/react.d.ts dist/pillar.js; do
+    test -s "$prefix/package/$file"
+  done
+fi
 
 cat >"$prefix/program.c" <<'END'
 #include <pillar/pillar.h>

@@ -27,12 +27,12 @@ suites() {
 }
 
 if ! $ci; then
-  sh cmake/install-packages.sh run build test
+  sh cmake/install-packages.sh run build web test
   suites release
   exit 0
 fi
 
-sh cmake/install-packages.sh run build test ci
+sh cmake/install-packages.sh run build web test ci
 sh tests/lint.sh
 suites release
 suites asan

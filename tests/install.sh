@@ -6,7 +6,8 @@ set -eu
 source=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "$1" && pwd)
 prefix=$(mktemp -d)
-trap 'rm -rf "$prefix"' EXIT
+broker=
+trap '[ -z "$broker" ] || kill "$broker" 2>/dev/null || true; rm -rf "$prefix"' EXIT
 
 cmake --install "$build" --prefix "$prefix" >/dev/null
 mv "$prefix" "$prefix.moved"
@@ -24,6 +25,17 @@ if [ -e "$build/client/pillar.js" ]; then
   for file in package.json dist/index.js dist/index.d.ts dist/react.js dist/react.d.ts dist/pillar.js; do
     test -s "$prefix/package/$file"
   done
+  "$prefix/bin/pillar" run "$source/examples/quickstart/app.lua" --listen 127.0.0.1:0 \
+    --database "sqlite:$prefix/app.db" >"$prefix/output" 2>&1 &
+  broker=$!
+  until grep -q 'listening on' "$prefix/output"; do
+    kill -0 "$broker" || { cat "$prefix/output"; exit 1; }
+    sleep 0.05
+  done
+  curl -fsS "$(sed -n 's/.*listening on \(http[^ ;,]*\).*/\1/p' "$prefix/output")/pillar.js" |
+    cmp - "$build/client/pillar.js"
+  kill "$broker"
+  wait "$broker"
 fi
 
 cat >"$prefix/program.c" <<'END'

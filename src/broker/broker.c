@@ -2,6 +2,7 @@
 #include "pillar/pillar.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -235,13 +236,27 @@ bool broker_apply_settings(const struct pillar_broker *b, const struct app *app,
     return options_check(options, e);
 }
 
+/* Whoever has not built the client has a broker all the same; its path says what is missing. */
+static void open_client(struct pillar_broker *b)
+{
+    bool served = strcmp(b->options->values.client_path, "none") != 0;
+    char *dir = served ? library_find_client() : NULL;
+
+    if (dir != NULL)
+        b->client.root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(dir);
+}
+
 bool broker_load(struct pillar_broker *b, const char *script, struct error *e)
 {
     if (!find_script(b, script, e))
         return false;
     b->program = program_new(b, e);
-    return b->program != NULL && program_load(b->program, e) &&
-           broker_apply_settings(b, b->program->app, b->options, e) && program_check(b, b->program, e);
+    if (b->program == NULL || !program_load(b->program, e) ||
+        !broker_apply_settings(b, b->program->app, b->options, e) || !program_check(b, b->program, e))
+        return false;
+    open_client(b);
+    return true;
 }
 
 struct program *broker_program(struct pillar_broker *b)
@@ -333,6 +348,7 @@ struct pillar_broker *broker_new(const struct pillar_options *options, struct er
     pthread_mutex_init(&b->reload_lock, NULL);
     random_hex(b->made_secret, SECRET_BYTES_MIN);
     b->database_lock = -1;
+    b->client.root = -1;
     b->given = options_copy(options);
     b->options = options_copy(options);
     if (b->given != NULL && b->options != NULL)
@@ -425,6 +441,8 @@ void pillar_broker_destroy(struct pillar_broker *b)
     user_rates_free(b->user_rates);
     networks_free(&b->proxies);
     free(b->summary);
+    if (b->client.root >= 0)
+        close(b->client.root);
     free(b->library_dir);
     free(b->script_dir);
     free(b->script);

@@ -29,6 +29,7 @@ struct pillar_broker {
     char *script;
     char *script_dir;
     char *library_dir;
+    struct static_mount client; /* the browser's; its root is -1 where it was not built, or is not served */
     char *summary;
     char made_secret[2 * SECRET_BYTES_MIN + 1]; /* signs sessions where the options have no secret */
     struct networks proxies;                    /* whose X-Forwarded-For is believed */

@@ -20,7 +20,8 @@ static bool try_migrations(const struct app *app, struct error *e)
 static bool look(const struct pillar_broker *b, struct inspection *i, struct error *e)
 {
     const struct settings *s = &b->options->values;
-    const char *const own[] = {"/healthz", "/readyz", "/metrics", s->events_path, s->openapi_path, NULL};
+    const char *const own[] = {"/healthz",      "/readyz",      "/metrics", s->events_path,
+                               s->openapi_path, s->client_path, NULL};
     struct script_state *state =
         script_state_create((size_t)s->script_memory, b->script_dir, b->library_dir, b->program->sources, e);
 

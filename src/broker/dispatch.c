@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "broker_private.h"
 #include "http/inquiry.h"
+#include "library.h"
 #include "origin.h"
 
 enum { EVENT_ID_TEXT_MAX = 256 };
@@ -267,6 +268,17 @@ static void respond_openapi(struct pillar_broker *broker, struct exchange *ex)
     http_respond(ex);
 }
 
+static void respond_client(struct pillar_broker *broker, struct exchange *ex)
+{
+    if (broker->client.root >= 0)
+        http_respond_file(ex, &broker->client, STR(LIBRARY_CLIENT_FILE));
+    else
+        http_respond_error(ex, 404, "not_found",
+                           "the browser's client was not built; install Node.js 18 or later, build Pillar with "
+                           "cmake -B build -DPILLAR_CLIENT=ON && cmake --build build, and start the broker anew",
+                           "");
+}
+
 /* What tells how the broker is; for those who watch it, so never limited. */
 static bool run_health(struct pillar_broker *broker, struct exchange *ex)
 {
@@ -298,6 +310,11 @@ static bool run_builtin(struct pillar_broker *broker, struct exchange *ex)
     if (str_eq(ex->request.path, str_of(settings->openapi_path))) {
         if (only_get(ex))
             respond_openapi(broker, ex);
+        return true;
+    }
+    if (str_eq(ex->request.path, str_of(settings->client_path))) {
+        if (only_get(ex))
+            respond_client(broker, ex);
         return true;
     }
     return run_keyed(broker, ex);

@@ -51,6 +51,13 @@ char *library_find(const char *setting, struct error *e)
     return dir;
 }
 
+char *library_find_client(void)
+{
+    static const char *const places[] = {"client", "../share/pillar/client", PILLAR_CLIENT_DIR, NULL};
+
+    return find(places, LIBRARY_CLIENT_FILE);
+}
+
 char *library_find_modules(struct error *e)
 {
     static const char *const places[] = {"cmodules", "../lib/lua/5.4", PILLAR_LUA_CMODULE_DIR, NULL};

@@ -1,5 +1,6 @@
 /*
- * library.h - where the parts are that belong to the binary: the Lua library, and the C module for tests of scripts.
+ * library.h - where the parts are that belong to the binary: the Lua library, the C module for tests of scripts, and the
+ * browser's client.
  *
  * In the build tree they lie beside the binary; installed, under the same prefix.
  */
@@ -13,5 +14,11 @@ char *library_find(const char *setting, struct error *e);
 
 /* The folder of the C modules, which the caller frees. NULL with "library". */
 char *library_find_modules(struct error *e);
+
+/* The name of the browser's client in its folder. */
+#define LIBRARY_CLIENT_FILE "pillar.js"
+
+/* The folder of the browser's client, which the caller frees. NULL: it was not built, or memory is short. */
+char *library_find_client(void);
 
 #endif

@@ -93,7 +93,8 @@ static bool is_reserved(const struct pillar_broker *b, struct str pattern)
     const struct settings *s = &b->options->values;
 
     return str_eq(pattern, str_of(s->events_path)) || str_eq(pattern, str_of(s->openapi_path)) ||
-           str_eq(pattern, STR("/healthz")) || str_eq(pattern, STR("/readyz")) || str_eq(pattern, STR("/metrics"));
+           str_eq(pattern, str_of(s->client_path)) || str_eq(pattern, STR("/healthz")) ||
+           str_eq(pattern, STR("/readyz")) || str_eq(pattern, STR("/metrics"));
 }
 
 bool program_check(const struct pillar_broker *b, const struct program *p, struct error *e)

@@ -95,6 +95,11 @@ static const struct setting settings_table[] = {
      AT(openapi_path),
      0,
      0},
+    {{"client-path", "PILLAR_CLIENT_PATH", "PATH", "/pillar.js", "Path of the browser's client, or none.", 0},
+     KIND_TEXT,
+     AT(client_path),
+     0,
+     0},
     {{"secret", "PILLAR_SECRET", "SECRET", "",
       "Signs sessions, 32 characters or more; with several, separated by commas, the first signs and all count.", 1},
      KIND_TEXT,
@@ -487,7 +492,7 @@ static bool check_text(const struct setting *setting, const char *value, const c
         struct secrets ignored;
         return secrets_read(&ignored, str_of(value), problem);
     }
-    if (setting->offset == AT(openapi_path)) {
+    if (setting->offset == AT(openapi_path) || setting->offset == AT(client_path)) {
         *problem = "it must be a path that begins with /, or none";
         return strcmp(value, "none") == 0 || (value[0] == '/' && value[1] != '\0');
     }

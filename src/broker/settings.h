@@ -21,6 +21,7 @@ struct settings {
     char *events_path;
     char *emit_path;
     char *openapi_path; /* "none": the description is not served */
+    char *client_path;  /* "none": the browser's client is not served */
     char *emit_key;     /* "": POST /api/emit does not exist */
     char *secret;       /* "": one is made for the run */
     char *library;      /* "": where the binary's own library is */

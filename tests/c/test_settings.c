@@ -68,6 +68,7 @@ TEST(defaults_are_what_the_design_says)
     assert_string_equal(o->values.events_path, "/api/events");
     assert_string_equal(o->values.emit_key, "");
     assert_string_equal(o->values.openapi_path, "/openapi.json");
+    assert_string_equal(o->values.client_path, "/pillar.js");
     assert_int_equal(o->values.heartbeat, 30000);
     assert_int_equal(o->values.dev, 0);
     assert_int_equal(o->values.max_header_bytes, 32 * 1024);
@@ -273,6 +274,8 @@ TEST(texts_are_checked)
     sets(o, "events-path", "/x");
     sets(o, "openapi-path", "/x");
     sets(o, "openapi-path", "none");
+    sets(o, "client-path", "/x.js");
+    sets(o, "client-path", "none");
     sets(o, "database", "none");
     sets(o, "database", "sqlite:a.db");
     sets(o, "log-level", "debug");
@@ -293,6 +296,9 @@ TEST(texts_are_checked)
     refuses("openapi-path", "api");
     refuses("openapi-path", "/");
     refuses("openapi-path", "");
+    refuses("client-path", "pillar.js");
+    refuses("client-path", "/");
+    refuses("client-path", "");
     refuses("database", "");
     refuses("database", "sqlite:");
     refuses("database", "sqlite::memory:");

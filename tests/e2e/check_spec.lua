@@ -265,9 +265,9 @@ app:get("/:name/late", print)]]
       ("app.lua:3 GET /tasks/late goes before GET /tasks/:id (%s/app.lua:2), which never sees 'late'"):format(dir),
     }, notes)
     notes = select(2, check([[app:get("/:page", print)]], nil, { "--events-path", "/events" }))
-    assert.same({ "app.lua:2 GET /:page never sees /healthz, /readyz, /metrics, /events, /openapi.json, which the "
-      .. "broker itself answers" }, notes)
-    notes = select(2, check([[app:get("/:page", print)]], nil, { "--openapi-path", "none" }))
+    assert.same({ "app.lua:2 GET /:page never sees /healthz, /readyz, /metrics, /events, /openapi.json, /pillar.js, "
+      .. "which the broker itself answers" }, notes)
+    notes = select(2, check([[app:get("/:page", print)]], nil, { "--openapi-path", "none", "--client-path", "none" }))
     assert.same({ "app.lua:2 GET /:page never sees /healthz, /readyz, /metrics, which the broker itself answers" },
       notes)
   end)

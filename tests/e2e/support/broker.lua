@@ -49,15 +49,17 @@ local function environment(extra)
   return list
 end
 
---- Runs the binary with these arguments; `exit` is set once it has ended. options: env, dir, prefix (a command before).
+--- Runs the binary with these arguments; `exit` is set once it has ended. options: env, dir, prefix (a command before),
+--- binary (another one).
 function Broker.spawn(args, options)
   options = options or {}
   local self = setmetatable({ output = "", log = "", pipes = 0, dir = options.dir }, Broker)
   local out, err = uv.new_pipe(false), uv.new_pipe(false)
-  local command, words = binary, args
+  local command, words = options.binary or binary, args
   if options.prefix then
-    command, words = options.prefix[1], { table.unpack(options.prefix, 2) }
-    words[#words + 1] = binary
+    words = { table.unpack(options.prefix, 2) }
+    words[#words + 1] = command
+    command = options.prefix[1]
     table.move(args, 1, #args, #words + 1, words)
   end
   local problem
@@ -86,7 +88,7 @@ local function write(path, text)
 end
 
 --- Starts a broker and waits until it listens. options: script (under tests/e2e/apps or examples, or a path), text (a
---- script's text), args, env, dir, database.
+--- script's text), args, env, dir, database, binary.
 function Broker.start(options)
   local dir = options.dir or assert(uv.fs_mkdtemp((os.getenv("TMPDIR") or "/tmp") .. "/pillar-XXXXXX"))
   local script = options.script and source .. "/" .. options.script
@@ -98,7 +100,7 @@ function Broker.start(options)
   -- A spec that does not look at how streams end has no time for it.
   local args = { "run", script, "--listen", "127.0.0.1:0", "--database", database, "--drain-window", "0" }
   table.move(options.args or {}, 1, #(options.args or {}), #args + 1, args)
-  local self = Broker.spawn(args, { env = options.env, dir = dir, prefix = options.prefix })
+  local self = Broker.spawn(args, { env = options.env, dir = dir, prefix = options.prefix, binary = options.binary })
   self.owns_dir = not options.dir
   wait.until_true("the broker to start", function()
     self.port = tonumber(self.output:match("listening on http://[%d.]+:(%d+)"))

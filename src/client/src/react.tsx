@@ -55,7 +55,7 @@ function letGo(own: Own): void {
 /**
  * A Sync that is connected while the component lives. Given options, it makes one, which is closed when the component
  * goes; they are read once, but `headers` and `refresh` may change. Given a Sync, that one is connected, and stays the
- * caller's: it is not closed. `position`: see `StreamOptions`.
+ * caller's: it is not closed. `position`: see `Sync.connect`.
  */
 export function useRealtimeSync(given: Sync | SyncOptions = {}, position?: string): Sync {
   const options = useLatest(isSync(given) ? {} : given)
@@ -84,14 +84,14 @@ export function useRealtimeSync(given: Sync | SyncOptions = {}, position?: strin
   return sync
 }
 
-export type RealtimeProviderProps = { children?: ReactNode } & (
+export type RealtimeProviderProps = { children?: ReactNode; position?: string } & (
   | ({ sync?: undefined } & SyncOptions)
-  | { sync: Sync; position?: string }
+  | { sync: Sync }
 )
 
 /** Gives a Sync, the page's own or one made from options, to the components in it, and keeps it connected. */
-export function RealtimeProvider({ children, sync, ...options }: RealtimeProviderProps): ReactNode {
-  const value = useRealtimeSync(sync ?? options, options.position)
+export function RealtimeProvider({ children, position, sync, ...options }: RealtimeProviderProps): ReactNode {
+  const value = useRealtimeSync(sync ?? options, position)
   return <SyncContext.Provider value={value}>{children}</SyncContext.Provider>
 }
 

@@ -1,9 +1,9 @@
 // What the options are where nobody says otherwise.
 import type { StreamOptions, SyncOptions } from './types.js'
 
-type Always = Omit<Required<StreamOptions>, 'position'> & { fetch: typeof fetch }
+type Always = Required<StreamOptions> & { fetch: typeof fetch }
 
-export type Settings = Always & Pick<SyncOptions, 'position' | 'queue'>
+export type Settings = Always & Pick<SyncOptions, 'queue'>
 
 const DEFAULTS: Always = {
   url: '/api/events',

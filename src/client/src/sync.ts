@@ -40,8 +40,8 @@ class PageSync implements Sync {
     return this.host.userId()
   }
 
-  connect(position?: string): Release {
-    if (this.users++ === 0) this.link?.start(position)
+  connect(position?: string | null): Release {
+    if (this.users++ === 0) this.link?.start(position ?? undefined)
     let release = (): void => {
       release = () => {}
       // React mounts some components twice: whoever comes again at once finds the stream open.

@@ -129,8 +129,6 @@ export interface StreamOptions {
    * when a request is answered with 401.
    */
   refresh?: () => boolean | Promise<boolean>
-  /** A `Sync-Position`: what has happened since is told. Without it, the last id of before the page was reloaded. */
-  position?: string
   /** One stream for all tabs of the browser. */
   share?: boolean
   /** What tabs must have in common to share a stream and a queue, beside the URL: needed where tabs may be different users. */
@@ -185,9 +183,10 @@ export interface Sync {
   readonly userId: string | undefined
   readonly queue: SyncQueue
   /**
-   * Opens the stream and keeps it open, until each of its callers has released it. `position`: see `StreamOptions`.
+   * Opens the stream and keeps it open, until each of its callers has released it. `position`, a `Sync-Position`: what has
+   * happened since is told. Without it, what has happened since the page was loaded anew.
    */
-  connect(position?: string): Release
+  connect(position?: string | null): Release
   /**
    * Calls `handler` for each event of an entity (or of several, or of `"*"`, all of them), and with the action "resync"
    * when it is time to fetch anew.

@@ -1,70 +1,73 @@
 // What the stream brings, as the page is told of it.
 import type { Host } from './host.js'
 import { fields } from './json.js'
-import type { Message } from './stream.js'
 import type { Audience, State } from './tabs.js'
 import type { SyncEvent, SyncStatus } from './types.js'
 
-export class Feed implements Audience {
-  status: SyncStatus = 'connecting'
-  userId: string | undefined
-  private phase: State['phase'] = 'connecting'
-  private wasLive = false
-  private denied = false
-
-  constructor(private readonly host: Pick<Host, 'sessionId' | 'tell'>) {}
-
-  state({ phase, userId, resumed }: State): void {
-    const isBack = phase === 'live' && this.phase !== 'live' && this.wasLive
-    this.phase = phase
-    this.wasLive ||= phase === 'live'
-    this.denied = false
-    this.show()
-    if (isBack) this.host.tell('pillar:reconnected', { resumed })
-    if (isBack && !resumed) this.resync('unresumed')
-    this.know(userId)
-  }
-
-  message({ name, data }: Message): void {
-    const detail = fields(data)
-    if (name === 'resync') this.resync(String(detail['reason']))
-    else if (name === 'sync' && isSyncEvent(detail) && !this.isEcho(detail)) this.host.tell('pillar:sync', detail)
-  }
-
-  gap(): void {
-    this.resync('gap')
-  }
-
+export interface Feed extends Audience {
+  status(): SyncStatus
+  userId(): string | undefined
   /** A request found nobody signed in. */
-  deny(): void {
-    this.denied = true
-    this.show()
-  }
+  deny(): void
+  /** Says what the status is, if that has changed. */
+  show(): void
+}
 
-  /** Says what the state is, if that has changed. */
-  show(): void {
-    const { phase, denied } = this
+export function createFeed({ sessionId, tell }: Pick<Host, 'sessionId' | 'tell'>): Feed {
+  let status: SyncStatus = 'connecting'
+  let phase: State['phase'] = status
+  let userId: string | undefined
+  let wasLive = false
+  let denied = false
+
+  function show(): void {
     const isOffline = phase === 'connecting' && !navigator.onLine
-    const status = isOffline ? 'offline' : denied ? 'expired' : phase
-    if (status === this.status) return
-    this.status = status
-    this.host.tell('pillar:status', { status })
+    const now = isOffline ? 'offline' : denied ? 'expired' : phase
+    if (now === status) return
+    status = now
+    tell('pillar:status', { status })
   }
 
-  private resync(reason: string): void {
-    this.host.tell('pillar:resync', { reason })
-  }
-
-  /** What the page shows is another user's, if it is another user now. */
-  private know(userId: string | undefined): void {
-    const isAnother = this.userId !== undefined && userId !== undefined && this.userId !== userId
-    this.userId = userId ?? this.userId
-    if (isAnother) this.resync('user')
+  function resync(reason: string): void {
+    tell('pillar:resync', { reason })
   }
 
   /** Both have to match: a session is no secret, and nobody may hide a change by naming another's. */
-  private isEcho({ sessionId, userId }: SyncEvent): boolean {
-    return sessionId === this.host.sessionId && (this.userId === undefined || this.userId === userId)
+  function isEcho(event: SyncEvent): boolean {
+    return event.sessionId === sessionId && (userId === undefined || event.userId === userId)
+  }
+
+  return {
+    status: () => status,
+    userId: () => userId,
+    show,
+
+    state({ phase: now, userId: user, resumed }) {
+      const isBack = now === 'live' && phase !== 'live' && wasLive
+      phase = now
+      wasLive ||= now === 'live'
+      denied = false
+      show()
+      if (isBack) tell('pillar:reconnected', { resumed })
+      if (isBack && !resumed) resync('unresumed')
+      // What the page shows is another user's, if it is another user now.
+      const isAnother = userId !== undefined && user !== undefined && user !== userId
+      userId = user ?? userId
+      if (isAnother) resync('user')
+    },
+
+    message({ name, data }) {
+      const detail = fields(data)
+      if (name === 'resync') resync(String(detail['reason']))
+      else if (name === 'sync' && isSyncEvent(detail) && !isEcho(detail)) tell('pillar:sync', detail)
+    },
+
+    gap: () => resync('gap'),
+
+    deny() {
+      denied = true
+      show()
+    },
   }
 }
 

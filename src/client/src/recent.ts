@@ -5,37 +5,47 @@ import type { Message } from './stream.js'
 const MAX_MESSAGES = 1000
 const MAX_CHARS = 1_000_000
 
-export class Recent {
+export interface Recent {
   /** The place of the last message, or where the stream began. */
-  head: string | undefined
-  /** All messages behind this place are kept. */
-  private floor: string | undefined
-  private messages: Message[] = []
-  private chars = 0
-
+  head(): string | undefined
   /** Begins anew: nothing is known of what was before `position`. */
-  begin(position: string | undefined): void {
-    this.head = this.floor = position
-    this.messages = []
-    this.chars = 0
+  begin(position: string | undefined): void
+  add(message: Message): void
+  /** All messages behind `position`; undefined if some of them are not known any more. */
+  since(position: string): Message[] | undefined
+}
+
+export function createRecent(start: string | undefined): Recent {
+  let head = start
+  /** All messages behind this place are kept. */
+  let floor = start
+  let messages: Message[] = []
+  let chars = 0
+
+  function begin(position: string | undefined): void {
+    head = floor = position
+    messages = []
+    chars = 0
   }
 
-  add(message: Message): void {
-    if (message.id === undefined) return
-    if (message.name === 'resync') return this.begin(message.id)
-    this.head = message.id
-    this.messages.push(message)
-    this.chars += message.data.length
-    while (this.messages.length > MAX_MESSAGES || this.chars > MAX_CHARS) {
-      const oldest = this.messages.shift()
-      this.floor = oldest?.id
-      this.chars -= oldest?.data.length ?? 0
+  function add(message: Message): void {
+    const { name, id, data } = message
+    if (id === undefined) return
+    if (name === 'resync') return begin(id)
+    head = id
+    chars += data.length
+    messages.push(message)
+    while (messages.length > MAX_MESSAGES || chars > MAX_CHARS) {
+      const oldest = messages.shift()
+      floor = oldest?.id
+      chars -= oldest?.data.length ?? 0
     }
   }
 
-  /** All messages behind `position`; undefined if some of them are not known any more. */
-  since(position: string): Message[] | undefined {
-    if (this.floor === undefined || !((compare(position, this.floor) ?? -1) >= 0)) return undefined
-    return this.messages.filter(({ id }) => id !== undefined && (compare(id, position) ?? 0) > 0)
+  function since(position: string): Message[] | undefined {
+    if (floor === undefined || (compare(position, floor) ?? -1) < 0) return undefined
+    return messages.filter(({ id = '' }) => (compare(id, position) ?? 0) > 0)
   }
+
+  return { head: () => head, begin, add, since }
 }

@@ -1,11 +1,11 @@
 // One stream for all tabs of a browser: the leader has it, and passes on what it hears. Each tab knows how far it has heard
 // itself, and asks for what it has missed, so nothing is lost however leaders come and go.
 import type { Connection, ConnectionSink, Phase } from './connection.js'
-import { lead, type Leader } from './leader.js'
+import { lead } from './leader.js'
 import { compare } from './position.js'
-import { Recent } from './recent.js'
+import { createRecent } from './recent.js'
 import type { Message } from './stream.js'
-import { Watchdog } from './timer.js'
+import { createWatchdog } from './timer.js'
 
 export interface State {
   phase: Phase
@@ -23,12 +23,16 @@ type Note =
   /** `before` is the place of the last one before it. */
   | { kind: 'message'; message: Message; before: string | undefined }
 
+type Welcome = Note & { kind: 'welcome' }
+
 export interface TabsOptions {
+  /** The same in all tabs that share. */
   name: string
+  /** This one's. */
   tab: string
   /** False: each tab has a stream of its own. */
   share: boolean
-  connect(lastId: string | undefined, sink: ConnectionSink): Connection
+  connect(lastId: string | undefined, sink: ConnectionSink, signal: AbortSignal): Connection
 }
 
 /** What a tab makes of it. */
@@ -40,162 +44,150 @@ export interface Audience {
   gap(): void
 }
 
+export interface Tabs {
+  /** How far this tab has heard. */
+  seen(): string | undefined
+  /** See `Connection`. */
+  wake(): void
+  cut(): void
+}
+
 /** How long a leader may take to answer, before a tab that is seen takes the lead. */
 const PATIENCE_MS = 3000
 /** How long it may be silent, before it is asked whether it is there. */
 const SILENCE_MS = 30_000
 
-export class Tabs {
-  private readonly recent = new Recent()
-  private readonly channel: BroadcastChannel | undefined
-  private connection: Connection | undefined
-  private present: State = { phase: 'connecting', userId: undefined, resumed: false }
-  private readonly answer = new Watchdog(() => this.unanswered())
-  private readonly silence = new Watchdog(() => this.hello())
-  private readonly leader: Leader | undefined
+export function joinTabs(
+  { name, tab, share, connect }: TabsOptions,
+  seen: string | undefined,
+  audience: Audience,
+  signal: AbortSignal,
+): Tabs {
+  let state: State = { phase: 'connecting', userId: undefined, resumed: false }
+  /** The leader's. */
+  let connection: Connection | undefined
+  const recent = createRecent(seen)
+  const channel = share ? new BroadcastChannel(name) : undefined
+  const post = (note: Note): void => channel?.postMessage(note)
 
-  constructor(
-    private readonly options: TabsOptions,
-    /** How far this tab has heard. */
-    public seen: string | undefined,
-    private readonly audience: Audience,
-    signal: AbortSignal,
-  ) {
-    this.recent.begin(seen)
-    if (!options.share) {
-      void this.term(signal)
-      return
-    }
-    this.channel = new BroadcastChannel(options.name)
-    this.channel.onmessage = ({ data }: MessageEvent<Note>) => this.hear(data)
-    this.leader = lead(options.name, signal, (over) => this.term(over))
-    signal.addEventListener('abort', () => {
-      this.answer.stop()
-      this.silence.stop()
-      this.channel?.close()
-    })
-    this.hello()
+  // --- as each ---
+
+  function begin(position: string | undefined): void {
+    if (seen === undefined) recent.begin((seen = position))
   }
 
-  wake(): void {
-    if (this.connection) this.connection.wake()
-    else this.hello(true)
+  function receive(message: Message): void {
+    const { id } = message
+    const isOld = id !== undefined && seen !== undefined && (compare(id, seen) ?? 1) <= 0
+    if (isOld && message.name !== 'resync') return
+    seen = id ?? seen
+    recent.add(message)
+    audience.message(message)
   }
 
-  cut(): void {
-    this.connection?.cut()
+  function say(now: State): void {
+    state = now
+    audience.state(now)
   }
 
   // --- as the leader ---
 
-  private async term(over: AbortSignal): Promise<void> {
-    this.answer.stop()
-    this.silence.stop()
-    this.connection = this.options.connect(this.seen, {
-      phase: (phase) => this.lead({ ...this.present, phase }),
-      ready: ({ position, userId, resumed }) => {
-        this.begin(position)
-        this.present = { ...this.present, userId, resumed }
-      },
-      message: (message) => {
-        this.post({ kind: 'message', message, before: this.recent.head })
-        this.receive(message)
-      },
-    })
-    try {
-      await this.connection.run(over)
-    } finally {
-      this.connection = undefined
-    }
+  async function term(over: AbortSignal): Promise<void> {
+    answer.stop()
+    silence.stop()
+    connection = connect(seen, sink, over)
+    await connection.ended
+    connection = undefined
   }
 
-  private lead(state: State): void {
-    this.present = state
-    this.post({ kind: 'state', state })
-    this.audience.state(state)
+  const sink: ConnectionSink = {
+    phase(phase) {
+      say({ ...state, phase })
+      post({ kind: 'state', state })
+    },
+    ready({ position, userId, resumed }) {
+      begin(position)
+      state = { ...state, userId, resumed }
+    },
+    message(message) {
+      post({ kind: 'message', message, before: recent.head() })
+      receive(message)
+    },
   }
 
-  private welcome(tab: string, seen: string | undefined): void {
-    const { present: state, recent } = this
+  function welcome(to: string, since: string | undefined): void {
+    const head = recent.head()
     // Before a stream is open nobody knows what it missed; it asks again then.
-    const messages = seen === undefined || recent.head === undefined ? [] : recent.since(seen)
-    this.post({ kind: 'welcome', tab, state, head: recent.head, messages })
+    const messages = since === undefined || head === undefined ? [] : recent.since(since)
+    post({ kind: 'welcome', tab: to, state, head, messages })
   }
 
   // --- as one of the others ---
 
-  private hello(wake = false): void {
-    if (this.connection) return
-    this.post({ kind: 'hello', tab: this.options.tab, seen: this.seen, wake })
-    this.answer.start(PATIENCE_MS)
-    this.silence.start(SILENCE_MS)
+  function hello(wake = false): void {
+    if (connection) return
+    post({ kind: 'hello', tab, seen, wake })
+    answer.start(PATIENCE_MS)
+    silence.start(SILENCE_MS)
   }
 
-  /** A tab that nobody sees may wait: it is asked again when somebody does. */
-  private unanswered(): void {
-    if (document.visibilityState === 'visible') this.leader?.seize()
-  }
+  const answer = createWatchdog(() => {
+    // A tab that nobody sees may wait: it asks again when somebody does.
+    if (document.visibilityState === 'visible') leader?.seize()
+  })
+  const silence = createWatchdog(hello)
 
-  private hear(note: Note): void {
-    if (note.kind === 'hello') {
-      if (!this.connection) return
-      if (note.wake) this.connection.wake()
-      else this.connection.check()
-      return this.welcome(note.tab, note.seen)
-    }
-    if (this.connection) return // a leader that has yet to notice that it is none any more
-    this.silence.extend()
-    if (note.kind === 'message') this.overhear(note.message, note.before)
-    else if (note.kind === 'state') this.follow(note.state)
-    else if (note.tab === this.options.tab) this.join(note)
-  }
-
-  private follow(state: State): void {
-    const isNews = state.phase === 'live' && this.present.phase !== 'live'
-    this.present = state
-    this.audience.state(state)
-    if (isNews) this.hello()
-  }
-
-  private join({ state, head, messages }: Note & { kind: 'welcome' }): void {
-    this.answer.stop()
-    this.present = state
-    if (messages === undefined) {
-      this.seen = head
-      this.recent.begin(head)
-      this.audience.gap()
+  function join(note: Welcome): void {
+    answer.stop()
+    if (note.messages) {
+      begin(note.head)
+      note.messages.forEach(receive)
     } else {
-      this.begin(head)
-      messages.forEach((message) => this.receive(message))
+      recent.begin((seen = note.head))
+      audience.gap()
     }
-    this.audience.state(state)
+    say(note.state)
   }
 
-  private overhear(message: Message, before: string | undefined): void {
-    const { seen } = this
+  function overhear(message: Message, before: string | undefined): void {
     const isNext = seen === undefined || before === undefined || (compare(before, seen) ?? 1) <= 0
-    if (isNext || message.name === 'resync') this.receive(message)
-    else this.hello()
+    if (isNext || message.name === 'resync') receive(message)
+    else hello()
   }
 
-  // --- as each ---
-
-  private begin(position: string | undefined): void {
-    if (this.seen !== undefined) return
-    this.seen = position
-    this.recent.begin(position)
+  function follow(now: State): void {
+    const isNews = now.phase === 'live' && state.phase !== 'live'
+    say(now)
+    if (isNews) hello()
   }
 
-  private receive(message: Message): void {
-    const { id, name } = message
-    const isOld = id !== undefined && this.seen !== undefined && (compare(id, this.seen) ?? 1) <= 0
-    if (isOld && name !== 'resync') return
-    if (id !== undefined) this.seen = id
-    this.recent.add(message)
-    this.audience.message(message)
+  function hear(note: Note): void {
+    if (connection) {
+      if (note.kind !== 'hello') return // from a leader that has yet to notice that it is none any more
+      connection[note.wake ? 'wake' : 'check']()
+      return welcome(note.tab, note.seen)
+    }
+    silence.extend()
+    if (note.kind === 'message') overhear(note.message, note.before)
+    else if (note.kind === 'state') follow(note.state)
+    else if (note.kind === 'welcome' && note.tab === tab) join(note)
   }
 
-  private post(note: Note): void {
-    this.channel?.postMessage(note)
+  let leader: { seize(): void } | undefined
+  if (channel) {
+    channel.onmessage = ({ data }: MessageEvent<Note>) => hear(data)
+    leader = lead(name, signal, term)
+    signal.addEventListener('abort', () => {
+      answer.stop()
+      silence.stop()
+      channel.close()
+    })
+    hello()
+  } else void term(signal)
+
+  return {
+    seen: () => seen,
+    wake: () => (connection ? connection.wake() : hello(true)),
+    cut: () => connection?.cut(),
   }
 }

@@ -1,55 +1,60 @@
 // Waiting: until something has been silent for too long, and until it is time to try again.
 
-/** Calls `bark` when it was not spoken to for a while. */
-export class Watchdog {
-  private timer: ReturnType<typeof setTimeout> | undefined
-  private limit = 0
-  private spokenAt = 0
-
-  constructor(private readonly bark: () => void) {}
-
-  start(limit: number): void {
-    this.limit = limit
-    this.extend()
-    this.arm()
-  }
-
-  extend(): void {
-    this.spokenAt = Date.now()
-  }
-
-  stop(): void {
-    clearTimeout(this.timer)
-    this.timer = undefined
-  }
-
+export interface Watchdog {
+  start(limit: number): void
+  /** It has been spoken to. */
+  extend(): void
+  stop(): void
   /** Timers come late in tabs that nobody sees, and not at all while a machine sleeps: so it may be asked too. */
-  check(): void {
-    if (this.timer === undefined) return
-    if (Date.now() - this.spokenAt < this.limit) return this.arm()
-    this.stop()
-    this.bark()
-  }
+  check(): void
+}
 
-  private arm(): void {
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => this.check(), this.spokenAt + this.limit - Date.now())
+/** Calls `bark` when it was not spoken to for a while. Milliseconds. */
+export function createWatchdog(bark: () => void): Watchdog {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let limit = 0
+  let spokenAt = 0
+
+  const extend = (): void => void (spokenAt = Date.now())
+  const stop = (): void => {
+    clearTimeout(timer)
+    timer = undefined
   }
+  const check = (): void => {
+    if (timer === undefined) return
+    stop()
+    const rest = spokenAt + limit - Date.now()
+    if (rest > 0) timer = setTimeout(check, rest)
+    else bark()
+  }
+  const start = (ms: number): void => {
+    stop()
+    limit = ms
+    extend()
+    timer = setTimeout(check, ms)
+  }
+  return { start, extend, stop, check }
+}
+
+export interface Pause {
+  wait(ms: number): Promise<void>
+  /** Ends the wait, if there is one. */
+  end(): void
 }
 
 /** A pause that can be cut short. */
-export class Pause {
-  /** Ends the pause, if there is one. */
-  end: () => void = () => {}
-
-  wait(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.end(), ms)
-      this.end = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
+export function createPause(): Pause {
+  let end = (): void => {}
+  return {
+    wait: (ms) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, ms)
+        end = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      }),
+    end: () => end(),
   }
 }
 

@@ -224,10 +224,14 @@ function App:cors(options)
   self.cross_origin = cors.read(options, 2)
 end
 
+---@class pillar.Static
+---@field fallback? string a file to serve where there is none, for pages that route by themselves
+---@field missing? string what to do about it while the directory is not there; else the script does not load then
+
 --- Serves the files of a directory, without signing in. A path is looked for among the routes first.
 ---@param prefix string "/" or "/assets"
 ---@param dir string relative to the script
----@param options? { fallback: string } a file to serve where there is none, for pages that route by themselves
+---@param options? pillar.Static
 function App:static(prefix, dir, options)
   local problem = pattern.problem(prefix)
   if problem or prefix:find("[:*]") then
@@ -236,11 +240,13 @@ function App:static(prefix, dir, options)
   if type(dir) ~= "string" or dir == "" then
     error("app:static: the directory must be a string", 2)
   end
-  check.options("app:static", options or {}, { fallback = "string" }, 2)
+  options = options or {}
+  check.options("app:static", options, { fallback = "string", missing = "string" }, 2)
   self.mounts[#self.mounts + 1] = {
     prefix = prefix:gsub("/+$", ""),
     dir = dir,
-    fallback = options and options.fallback,
+    fallback = options.fallback,
+    missing = options.missing,
     source = check.source(2),
   }
 end

@@ -188,8 +188,16 @@ local function covers(pattern, prefix)
   return true
 end
 
+local function is_there(path)
+  local file = io.open(path)
+  return file ~= nil and file:close()
+end
+
 local function check_mounts(list, app)
   for _, mount in ipairs(app.mounts) do
+    if mount.missing and not is_there(mount.dir) then
+      add_note(list, mount.source, "the directory %s is not there: %s", mount.dir, mount.missing)
+    end
     for _, route in ipairs(app.routes) do
       if route.pattern:find("/*", 1, true) and covers(route.pattern, mount.prefix) then
         add(list, mount.source, "no file of app:static(%q) is ever served: %s (%s) goes before it; give one of them "

@@ -367,6 +367,7 @@ struct pillar_broker *pillar_broker_create(const char *script, const struct pill
     if (b != NULL) {
         set_log_level(b->options->values.log_level);
         if (assemble(b, script, &e)) {
+            program_tell_missing(b->program);
             if (b->options->values.secret[0] == '\0')
                 log_info("auth",
                          "PILLAR_SECRET is not set: sessions end with this process; make one with: openssl rand "

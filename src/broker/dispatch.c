@@ -1,6 +1,7 @@
 /*
  * Where a request goes: to one of the broker's own endpoints, to the script's queue, or to a file. Runs on the loops.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -367,14 +368,27 @@ static bool has_inner_slash(const struct request *r)
     return false;
 }
 
+/* The script's own words: a path of the server is nobody's business. */
+static void respond_missing(struct exchange *ex, const struct mount *mount)
+{
+    char message[512];
+
+    snprintf(message, sizeof message, "the files are not there: %.*s", STR_ARG(mount->missing));
+    http_respond_error(ex, 404, "not_found", message, "");
+}
+
 static void run_mount(struct exchange *ex, const struct mount *mount, struct str below)
 {
+    const struct static_mount *files = &program_of(ex)->mounts[mount - program_of(ex)->app->mounts];
+
     if (!only_get(ex))
         return;
-    if (has_inner_slash(&ex->request))
+    if (files->root < 0)
+        respond_missing(ex, mount);
+    else if (has_inner_slash(&ex->request))
         http_respond_error(ex, 404, "not_found", "there is no such file", "");
     else
-        http_respond_file(ex, &program_of(ex)->mounts[mount - program_of(ex)->app->mounts], below);
+        http_respond_file(ex, files, below);
 }
 
 void dispatch_request(void *context, struct exchange *ex)

@@ -45,10 +45,12 @@ static bool open_mount(struct program *p, size_t i, struct error *e)
     p->mounts[i].root = open(m->dir.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (p->mounts[i].root >= 0)
         return true;
-    (void)error_set(e, "script", "%s: app:static: cannot open the directory %s: %s", p->broker->script, m->dir.ptr,
-                    strerror(errno));
+    bool ok = errno == ENOENT && m->missing.len > 0;
+    if (!ok)
+        (void)error_set(e, "script", "%s: app:static: cannot open the directory %s: %s", p->broker->script, m->dir.ptr,
+                        strerror(errno));
     (void)sources_read(p->sources, m->dir.ptr, &ignored, NULL); /* so that it is seen to come */
-    return false;
+    return ok;
 }
 
 static bool open_mounts(struct program *p, struct error *e)
@@ -106,6 +108,14 @@ bool program_check(const struct pillar_broker *b, const struct program *p, struc
                              STR_ARG(r->source), STR_ARG(r->pattern));
     }
     return true;
+}
+
+void program_tell_missing(const struct program *p)
+{
+    for (size_t i = 0; i < p->app->mount_count; i++)
+        if (p->mounts[i].root < 0)
+            log_warn("script", "app:static: the directory %s is not there: %s", p->app->mounts[i].dir.ptr,
+                     p->app->mounts[i].missing.ptr);
 }
 
 /* --- preparing --- */

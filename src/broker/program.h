@@ -18,7 +18,7 @@ struct program {
     unsigned references; /* guarded by the broker's program_lock */
     struct sources *sources;
     struct app *app;
-    struct static_mount *mounts; /* one for each of the app's, in its order */
+    struct static_mount *mounts; /* one for each of the app's, in its order; root -1: its directory is not there */
     struct pool *pool;           /* NULL until it is prepared */
 };
 
@@ -30,6 +30,9 @@ bool program_load(struct program *p, struct error *e);
 
 /* Looks whether the script leaves the broker its own paths. */
 bool program_check(const struct pillar_broker *b, const struct program *p, struct error *e);
+
+/* Logs which directories are not there that need not be. */
+void program_tell_missing(const struct program *p);
 
 /* Makes the workers, which pool_start sets to work. */
 bool program_make_pool(struct program *p, struct error *e);

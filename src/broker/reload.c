@@ -139,6 +139,7 @@ static bool replace(struct program *old, struct program *p, struct error *e)
         b->failed = NULL;
         retirement_switch(r, p);
         log_outcome(old->app, p->app, &outcome);
+        program_tell_missing(p);
     } else {
         give_up(b, p, r, e);
     }

@@ -264,6 +264,9 @@ app:get("/:name/late", print)]]
       ("app.lua:3 GET /tasks/late goes before GET /:name/late (%s/app.lua:6), which never sees 'tasks'"):format(dir),
       ("app.lua:3 GET /tasks/late goes before GET /tasks/:id (%s/app.lua:2), which never sees 'late'"):format(dir),
     }, notes)
+    notes = select(2, check [[app:static("/", "nowhere", { missing = "build it with make" })]])
+    assert.same({ ("app.lua:2 the directory %s/nowhere is not there: build it with make"):format(dir) }, notes)
+    assert.same({}, select(2, check [[app:static("/", ".", { missing = "build it with make" })]]))
     notes = select(2, check([[app:get("/:page", print)]], nil, { "--events-path", "/events" }))
     assert.same({ "app.lua:2 GET /:page never sees /healthz, /readyz, /metrics, /events, /openapi.json, /pillar.js, "
       .. "which the broker itself answers" }, notes)

@@ -34,6 +34,7 @@ struct mount {
     struct str prefix; /* begins with '/', ends without, but for "/" itself, which is "" here */
     struct str dir;
     struct str fallback; /* empty: none */
+    struct str missing;  /* what to do about it while the directory is not there; empty: it must be there */
 };
 
 enum { APP_EVENTS_PATH = '\1' };

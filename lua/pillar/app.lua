@@ -226,6 +226,7 @@ end
 
 ---@class pillar.Static
 ---@field fallback? string a file to serve where there is none, for pages that route by themselves
+---@field immutable? string "assets/", a folder of files whose names change with what is in them: never asked for anew
 ---@field missing? string what to do about it while the directory is not there; else the script does not load then
 
 --- Serves the files of a directory, without signing in. A path is looked for among the routes first.
@@ -241,11 +242,15 @@ function App:static(prefix, dir, options)
     error("app:static: the directory must be a string", 2)
   end
   options = options or {}
-  check.options("app:static", options, { fallback = "string", missing = "string" }, 2)
+  check.options("app:static", options, { fallback = "string", immutable = "string", missing = "string" }, 2)
+  if options.immutable and not options.immutable:find("^[^/].*/$") then
+    error("app:static: 'immutable' must be a folder below the directory, such as \"assets/\"", 2)
+  end
   self.mounts[#self.mounts + 1] = {
     prefix = prefix:gsub("/+$", ""),
     dir = dir,
     fallback = options.fallback,
+    immutable = options.immutable,
     missing = options.missing,
     source = check.source(2),
   }

@@ -42,6 +42,7 @@ static bool open_mount(struct program *p, size_t i, struct error *e)
     struct str ignored;
 
     p->mounts[i].fallback = m->fallback.len == 0 ? NULL : m->fallback.ptr;
+    p->mounts[i].immutable = m->immutable.len == 0 ? NULL : m->immutable.ptr;
     p->mounts[i].root = open(m->dir.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (p->mounts[i].root >= 0)
         return true;

@@ -17,6 +17,7 @@ app:post("/files/post-only", function() return "posted" end)
 app:static("/files", "public")
 app:static("/files/deep/er", "deeper")
 app:static("/spa/", "public", { fallback = "index.html" })
+app:static("/built", "built", { fallback = "assets/shell.html", immutable = "assets/" })
 app:static("/", "root")
 return app
 ]]
@@ -43,6 +44,10 @@ local files = {
   ["public/post-only"] = "shadowed",
   ["public-other/x.txt"] = outside,
   ["deeper/d.txt"] = "d",
+  ["built/index.html"] = "<h1>built</h1>",
+  ["built/assets.txt"] = "beside",
+  ["built/assets/shell.html"] = "<h1>shell</h1>",
+  ["built/assets/index-B1x2Y3z4.js"] = digits,
   ["root/index.html"] = "<h1>root</h1>",
   ["root/healthz"] = "shadowed",
   ["outside.txt"] = outside,
@@ -72,6 +77,7 @@ local types = {
   ["x.min.js.map"] = "application/json",
   ["x.wasm"] = "application/wasm",
   ["x.woff2"] = "font/woff2",
+  ["x.webmanifest"] = "application/manifest+json",
   ["x.txt"] = "text/plain; charset=utf-8",
   ["x.unknown"] = "application/octet-stream",
   ["x"] = "application/octet-stream",
@@ -199,6 +205,36 @@ describe("static files", function()
       end
       assert.same({ digits, "b", 404, digits, "", "<h1>sub</h1>" }, bodies)
       socket:close()
+    end)
+  end)
+
+  describe("are kept by caches", function()
+    local lasting = "public, max-age=31536000, immutable"
+
+    local function kept(target, ...)
+      return get(target, ...).headers["cache-control"]
+    end
+
+    it("for good, below the folder whose names change with the files", function()
+      assert.equal(lasting, kept "/built/assets/index-B1x2Y3z4.js")
+      assert.equal(lasting, kept("/built/assets/index-B1x2Y3z4.js", "Range: bytes=0-1"))
+      assert.equal(lasting, kept "/built/assets/shell.html")
+      local etag = get("/built/assets/index-B1x2Y3z4.js").headers.etag
+      local again = get("/built/assets/index-B1x2Y3z4.js", "If-None-Match: " .. etag)
+      assert.same({ 304, lasting }, { again.status, again.headers["cache-control"] })
+    end)
+
+    it("until they are asked for anew, all others", function()
+      for _, target in ipairs { "/built/", "/built/index.html", "/built/assets.txt", "/files/a.txt", "/spa/any" } do
+        assert.equal("no-cache", kept(target), target)
+      end
+      assert.equal("no-cache", kept("/built/assets/index-B1x2Y3z4.js", "Range: bytes=99-"))
+    end)
+
+    it("not for good, in the place of one that is not there", function()
+      local response = get "/built/assets/index-00000000.js"
+      check_file(response, "<h1>shell</h1>")
+      assert.equal("no-cache", response.headers["cache-control"])
     end)
   end)
 

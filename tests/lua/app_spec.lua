@@ -16,6 +16,8 @@ describe("an app", function()
       message(function() app:entity("a", { paht = "/" }) end),
       message(function() app:migrate { 7 } end),
       message(function() app:static("x", ".") end),
+      message(function() app:static("/x", ".", { immutable = "assets" }) end),
+      message(function() app:static("/x", ".", { immutable = "/assets/" }) end),
       message(function() app:authenticate(7) end),
     }
     for i, text in ipairs(messages) do

@@ -179,6 +179,15 @@ static bool add(struct exchange *ex, const char *name, const char *value)
     return response_add_header(ex, str_of(name), str_of(value), NULL);
 }
 
+/* The fallback has many names, and none of them is its own. */
+static const char *cache_control(const struct h1_file *f)
+{
+    const char *folder = f->mount->immutable;
+    bool lasts = folder != NULL && f->served != f->mount->fallback && strncmp(f->served, folder, strlen(folder)) == 0;
+
+    return lasts ? "public, max-age=31536000, immutable" : "no-cache";
+}
+
 /* The headers, status and extent of the answer. Returns false when memory is short. */
 static bool prepare(struct h1_file *f)
 {
@@ -193,11 +202,11 @@ static bool prepare(struct h1_file *f)
     entity_tag(tag, &f->info);
     f->left = size;
     ex->response.status = 200;
-    bool ok = add(ex, "ETag", tag) && add(ex, "Last-Modified", modified) && add(ex, "Cache-Control", "no-cache") &&
-              add(ex, "X-Content-Type-Options", "nosniff");
+    bool ok =
+        add(ex, "ETag", tag) && add(ex, "Last-Modified", modified) && add(ex, "X-Content-Type-Options", "nosniff");
     if (not_modified(r, str_of(tag), str_of(modified))) {
         ex->response.status = 304;
-        return ok;
+        return ok && add(ex, "Cache-Control", cache_control(f));
     }
     ok = ok && add(ex, "Accept-Ranges", "bytes");
     struct str wanted = pairs_get(&r->headers, STR("range"));
@@ -209,7 +218,7 @@ static bool prepare(struct h1_file *f)
     if (verdict == RANGE_UNSATISFIABLE) {
         response_set_error(ex, 416, "range_not_satisfiable", "the range lies outside of the file", "");
         snprintf(range, sizeof range, "bytes */%llu", (unsigned long long)size);
-        return add(ex, "Content-Range", range);
+        return ok && add(ex, "Content-Range", range) && add(ex, "Cache-Control", "no-cache");
     }
     if (verdict == RANGE_PART) {
         ex->response.status = 206;
@@ -217,7 +226,7 @@ static bool prepare(struct h1_file *f)
                  (unsigned long long)(f->offset + f->left - 1), (unsigned long long)size);
         ok = ok && add(ex, "Content-Range", range);
     }
-    return ok && add(ex, "Content-Type", mime_type(f->served));
+    return ok && add(ex, "Cache-Control", cache_control(f)) && add(ex, "Content-Type", mime_type(f->served));
 }
 
 static void redirect_to_slash(struct h1_file *f)

@@ -138,13 +138,15 @@ void http_inquire(struct exchange *ex);
 
 /*
  * Serves the file `path` (without leading slash) below the directory `root`, an open descriptor that outlives
- * the exchange. `fallback`, if not NULL, is served where there is no such file. Answers 404, 304, 206, 416 as it fits.
+ * the exchange. `fallback`, if not NULL, is served where there is no such file. Files below
+ * `immutable` may be kept by caches for a year (RFC 8246), all others are to be asked for anew. Answers 404, 304, 206, 416 as it fits.
  */
 void http_respond_file(struct exchange *ex, const struct static_mount *mount, struct str path);
 
 struct static_mount {
-    int root;             /* an open directory; -1: none */
-    const char *fallback; /* a path below root, or NULL */
+    int root;              /* an open directory; -1: none */
+    const char *fallback;  /* a path below root, or NULL */
+    const char *immutable; /* a folder below root that ends with '/', whose files never change; or NULL */
 };
 
 #endif

@@ -145,6 +145,7 @@ static void read_mounts(lua_State *L, struct app *app)
         app->mounts[i].prefix = field(L, app, "prefix");
         app->mounts[i].dir = field(L, app, "dir");
         app->mounts[i].fallback = field(L, app, "fallback");
+        app->mounts[i].immutable = field(L, app, "immutable");
         app->mounts[i].missing = field(L, app, "missing");
         lua_pop(L, 1);
     }

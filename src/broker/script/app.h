@@ -33,8 +33,9 @@ struct route {
 struct mount {
     struct str prefix; /* begins with '/', ends without, but for "/" itself, which is "" here */
     struct str dir;
-    struct str fallback; /* empty: none */
-    struct str missing;  /* what to do about it while the directory is not there; empty: it must be there */
+    struct str fallback;  /* empty: none */
+    struct str immutable; /* a folder below dir, whose files never change; ends with '/'; empty: none */
+    struct str missing;   /* what to do about it while the directory is not there; empty: it must be there */
 };
 
 enum { APP_EVENTS_PATH = '\1' };

@@ -54,3 +54,24 @@ add_custom_command(
   VERBATIM)
 add_custom_target(client ALL DEPENDS ${client_files})
 install(FILES ${client_files} DESTINATION ${CMAKE_INSTALL_DATADIR}/pillar/client)
+
+# The page of the task board: made for the example and the tests, not installed.
+set(board_dir ${CMAKE_SOURCE_DIR}/examples/pillar/web)
+if(NOT EXISTS ${board_dir}/package.json)
+  add_custom_target(board)
+  return()
+endif()
+set(board_files ${CMAKE_SOURCE_DIR}/examples/pillar/public/index.html)
+file(GLOB_RECURSE board_sources CONFIGURE_DEPENDS ${board_dir}/src/* ${board_dir}/static/*)
+file(GLOB board_settings CONFIGURE_DEPENDS ${board_dir}/*.html ${board_dir}/*.json ${board_dir}/*.ts)
+add_custom_command(
+  OUTPUT ${board_files}
+  COMMAND sh ${CMAKE_SOURCE_DIR}/cmake/npm-install.sh ${board_dir}
+  COMMAND ${NPM} --prefix ${board_dir} run --silent build
+  DEPENDS ${board_sources} ${board_settings} ${client_files}
+  COMMENT "Building the task board"
+  VERBATIM)
+if(PILLAR_WEB_TESTS)
+  set(all ALL)
+endif()
+add_custom_target(board ${all} DEPENDS ${board_files})

@@ -13,6 +13,6 @@ require "board.tasks"(app)
 require "board.own"(app, "label", "labels", { name = "string 1..100 trimmed", color = "string 1..50 trimmed" })
 require "board.own"(app, "category", "categories", { name = "string 1..100 trimmed" })
 
-app:static("/", "public")
+app:static("/", "public", { immutable = "assets/", missing = "build the page and run the board with examples/run.sh" })
 
 return app

@@ -295,10 +295,16 @@ describe("the task board's answers", function()
     assert.equal(401, b.broker:request("GET", "/api/me", { headers = { ["X-Demo-User"] = "mallory" } }).status)
   end)
 
-  it("serve the page", function()
+  it("serve the page, or say how to build it", function()
     local page = b.broker:request("GET", "/")
+    if page.status == 404 then
+      assert.truthy(page:json().error.message:find("examples/run.sh", 1, true), page.body)
+      return
+    end
     assert.equal(200, page.status)
     assert.equal("text/html; charset=utf-8", page.headers["content-type"])
-    assert.equal(200, b.broker:request("GET", "/board.js").status)
+    local script = b.broker:request("GET", "/" .. page.body:match('src="%.?/?([^"]+%.js)"'))
+    assert.equal(200, script.status)
+    assert.equal("text/javascript; charset=utf-8", script.headers["content-type"])
   end)
 end)

@@ -17,7 +17,11 @@ const oneWorker = ['--workers', '1', '--handler-deadline', '60s']
 /** Waits until the page has come back `count` times to be sent away, each time as the wire contract says. */
 async function untilSentAway(proxy: Proxy, from: number, count: number, comment: string): Promise<void> {
   const done = (): Stream[] => proxy.streams.slice(from).filter(({ ended }) => ended !== undefined)
-  await until(`${count} refusals`, () => done().length >= count, () => JSON.stringify(proxy.streams.slice(from)))
+  await until(
+    `${count} refusals`,
+    () => done().length >= count,
+    () => JSON.stringify(proxy.streams.slice(from)),
+  )
   for (const { response, ended } of done()) {
     expect(response).toMatch(REFUSAL)
     expect(REFUSAL.exec(response)?.at(-1)).toBe(comment)

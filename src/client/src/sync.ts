@@ -48,7 +48,11 @@ function once(act: () => void): Release {
   }
 }
 
-function subscribe<Data>(target: EventTarget, entity: string | readonly string[], handler: EventHandler<Data>): Release {
+function subscribe<Data>(
+  target: EventTarget,
+  entity: string | readonly string[],
+  handler: EventHandler<Data>,
+): Release {
   const off = new AbortController()
   const names = [entity].flat()
   const listen = (name: string, hear: (detail: SyncEvent<Data>) => void): void =>

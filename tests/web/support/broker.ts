@@ -103,7 +103,11 @@ export class Broker {
 
   async ended(): Promise<Exit> {
     this.expected = true
-    return until('the broker to end', () => this.exit, () => this.log)
+    return until(
+      'the broker to end',
+      () => this.exit,
+      () => this.log,
+    )
   }
 
   /** Ends it, if it is still there, and tells what is wrong if it has not ended well. */
@@ -117,7 +121,11 @@ export class Broker {
 
   /** Waits until it has logged this. */
   async says(text: string): Promise<void> {
-    await until(`the broker to say: ${text}`, () => this.log.includes(text), () => this.log)
+    await until(
+      `the broker to say: ${text}`,
+      () => this.log.includes(text),
+      () => this.log,
+    )
   }
 
   /** Waits until it has read what has reached it: it answers what came later. */
@@ -129,7 +137,12 @@ export class Broker {
   /** Waits until a handler of /api/wait/:name has begun; `release` lets all of them go on. */
   async begun(name: string): Promise<void> {
     const path = join(this.options.dir, `${name}.begun`)
-    await until(`${name} to begin`, () => access(path).then(() => true, () => false))
+    await until(`${name} to begin`, () =>
+      access(path).then(
+        () => true,
+        () => false,
+      ),
+    )
   }
 
   async release(): Promise<void> {

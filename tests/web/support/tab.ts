@@ -77,10 +77,12 @@ export class Tab {
 
   /** Sends by the page's fetch; rejects when no answer comes. */
   async send(method: string, path: string, body?: object): Promise<Answer> {
-    return this.page.evaluate(
-      ({ session, method, path, body }) => window.send(method, path, session, body),
-      { session: this.session, method, path, body },
-    )
+    return this.page.evaluate(({ session, method, path, body }) => window.send(method, path, session, body), {
+      session: this.session,
+      method,
+      path,
+      body,
+    })
   }
 
   /** Writes a note of each text to ada, one after the other. */
@@ -111,7 +113,10 @@ export class Tab {
     expect(texts(heard)).toEqual(notes)
     expect(named(heard, 'resync').map(({ data }) => data['reason'])).toEqual(resyncs)
     expect(named(heard, 'message')).toEqual([])
-    expectGrowing(named(heard, 'sync').map(({ id }) => id), resyncs.filter((reason) => reason === 'generation').length)
+    expectGrowing(
+      named(heard, 'sync').map(({ id }) => id),
+      resyncs.filter((reason) => reason === 'generation').length,
+    )
     expect(gaveUp(heard)).toBe(false)
     expect(await this.readyState()).toBe(OPEN)
   }

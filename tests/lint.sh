@@ -11,9 +11,13 @@ git ls-files '*.c' '*.h' | xargs clang-format --dry-run --Werror
 say "luacheck"
 luacheck --quiet lua examples tests
 
-say "tsc"
-sh cmake/npm-install.sh tests/web
-npm --prefix tests/web run --silent lint
+say "tsc, biome"
+sh cmake/build-client.sh build-clang/client # other packages need its types
+for package in $(git ls-files '*/package.json' | xargs -n 1 dirname); do
+  sh cmake/npm-install.sh "$package"
+  npm --prefix "$package" run --silent lint
+done
+sh tests/web/biome.sh check
 
 say "clang: build without a warning, clang-tidy"
 cmake -B build-clang -DCMAKE_C_COMPILER=clang -DCMAKE_C_FLAGS=-Werror -DCMAKE_BUILD_TYPE=Debug -DPILLAR_CLIENT=OFF \

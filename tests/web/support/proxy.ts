@@ -11,6 +11,8 @@ interface Connection {
 }
 
 export interface Stream {
+  /** The head that asked for it. */
+  request: string
   response: string
   /** How the broker has ended it, if it has. */
   ended: Ending | undefined
@@ -54,7 +56,11 @@ export class Proxy {
   get streams(): Stream[] {
     return this.connections
       .filter(({ request }) => request.includes('GET /api/events'))
-      .map(({ response, ended }) => ({ response: response.slice(response.lastIndexOf('HTTP/1.1 ')), ended }))
+      .map(({ request, response, ended }) => ({
+        request: request.slice(request.lastIndexOf('GET /api/events')),
+        response: response.slice(response.lastIndexOf('HTTP/1.1 ')),
+        ended,
+      }))
   }
 
   /** Refuses new connections; those that there are go on. */

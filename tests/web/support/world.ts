@@ -48,12 +48,17 @@ export class World {
     return proxy
   }
 
-  /** A tab with cookies of its own, in which `user` is signed in. */
-  async tab(at: { origin: string }, user: string, session: string): Promise<Tab> {
+  /** A tab with cookies of its own, in which nobody is signed in. */
+  async stranger(at: { origin: string }, session: string): Promise<Tab> {
     const context = await this.browser.newContext()
     const page = await context.newPage()
     await page.goto(at.origin)
-    const tab = new Tab(page, session)
+    return new Tab(page, session)
+  }
+
+  /** One in which `user` is signed in. */
+  async tab(at: { origin: string }, user: string, session: string): Promise<Tab> {
+    const tab = await this.stranger(at, session)
     await tab.signIn(user)
     return tab
   }

@@ -75,3 +75,4 @@ if(PILLAR_WEB_TESTS)
   set(all ALL)
 endif()
 add_custom_target(board ${all} DEPENDS ${board_files})
+add_dependencies(board client) # else make builds the client for each of them, at once

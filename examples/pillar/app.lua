@@ -10,6 +10,7 @@ require "board.session".routes(app)
 require "board.projects"(app)
 require "board.members"(app)
 require "board.tasks"(app)
+require "board.marks".routes(app)
 require "board.own"(app, "label", "labels", { name = "string 1..100 trimmed", color = "string 1..50 trimmed" })
 require "board.own"(app, "category", "categories", { name = "string 1..100 trimmed" })
 

@@ -54,6 +54,12 @@ return function(app)
 
   app:entity("member")
 
+  app:get("/api/members", function(req, db)
+    return db:rows([[
+      SELECT others.* FROM members AS others JOIN members AS own USING (projectId)
+      WHERE own.userId = ? ORDER BY projectId, others.userId]], req.user.id)
+  end)
+
   app:get(path, function(req, db)
     access.require(db, req.params.id, req.user.id, "viewer")
     return db:rows([[

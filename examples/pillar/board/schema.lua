@@ -72,4 +72,22 @@ return {
       );
     ]],
   },
+  {
+    name = "marks",
+    sql = [[
+      CREATE TABLE task_labels (
+        taskId  TEXT NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
+        labelId TEXT NOT NULL REFERENCES labels (id) ON DELETE CASCADE,
+        PRIMARY KEY (taskId, labelId)
+      ) WITHOUT ROWID;
+      CREATE INDEX task_labels_by_label ON task_labels (labelId);
+      CREATE TABLE task_categories (
+        taskId     TEXT NOT NULL REFERENCES tasks (id) ON DELETE CASCADE,
+        ownerId    TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        categoryId TEXT NOT NULL REFERENCES categories (id) ON DELETE CASCADE,
+        PRIMARY KEY (taskId, ownerId)
+      ) WITHOUT ROWID;
+      CREATE INDEX task_categories_by_category ON task_categories (categoryId);
+    ]],
+  },
 }

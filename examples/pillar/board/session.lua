@@ -1,6 +1,7 @@
 -- Demo sign-in: whoever says to be ada, grace or linus is. Each sign-in is a row with a random token, so that signing
 -- out ends it. Browsers have the token in a signed cookie, other programs send it as a bearer token.
 local pillar = require "pillar"
+local demo = require "board.demo"
 
 local session = {}
 
@@ -20,10 +21,15 @@ function session.user(req, db)
 end
 
 function session.routes(app)
-  app:post("/api/login", { public = true, silent = true, input = { user = "string 1..100" } }, function(req, db)
+  local input = { user = "string 1..100", demo = "boolean default false" }
+
+  app:post("/api/login", { public = true, silent = true, input = input }, function(req, db)
     local user = db:row("SELECT * FROM users WHERE id = ?", req.input.user)
     if not user then
       pillar.fail(401, "unknown_user", "the demo users are ada, grace and linus", "user")
+    end
+    if req.input.demo then
+      demo.make(db)
     end
     local token = pillar.random(24)
     db:insert("sessions", { token = token, userId = user.id, createdAt = pillar.now() })

@@ -1,5 +1,6 @@
 local pillar = require "pillar"
 local access = require "board.access"
+local marks = require "board.marks"
 
 -- A replacement sets what it does not name to its default as well; a change leaves it as it is.
 local rules = {
@@ -10,12 +11,18 @@ local rules = {
   assigneeId = "id nullable default null",
   dueDate = "date nullable default null",
   recurrence = "one of daily, weekly, monthly nullable default null",
+  order = "number optional",
 }
 
+-- Later for each change of a row, whatever the clock says: who has a row knows by it which of two is the newer one.
+local function stamp(task)
+  return math.max(pillar.now(), task and task.updatedAt + 1 or 0)
+end
+
 -- Values for a new task, or a changed one: the project must be one that the user may edit, the assignee a member of it.
-local function read(req, db, project_id)
+local function read(req, db, task)
   local values = req.input
-  project_id = values.projectId or project_id
+  local project_id = values.projectId or task and task.projectId
   if project_id then
     access.require(db, project_id, req.user.id, "editor")
   end
@@ -23,7 +30,10 @@ local function read(req, db, project_id)
   if assignee and assignee ~= pillar.null and not access.role(db, project_id, assignee) then
     pillar.fail(400, "invalid_field", "the assignee is not a member of the project", "assigneeId")
   end
-  values.updatedAt = pillar.now()
+  values.updatedAt = stamp(task)
+  if values.columnId then
+    values.done = values.columnId == "done"
+  end
   return values
 end
 
@@ -35,7 +45,7 @@ local function insert(req, db, values)
   values.id = pillar.uuid()
   values.createdBy = req.user.id
   values.createdAt = values.updatedAt
-  values.order = last_order(db, values.projectId) + 1
+  values.order = values.order or last_order(db, values.projectId) + 1
   return db:insert("tasks", values)
 end
 
@@ -82,6 +92,16 @@ local function create_next(req, db, task)
     updatedAt = pillar.now(),
   })
   emit("created", db, following, false)
+  marks.copy(db, task, following)
+end
+
+-- What is done for the first time, and belongs to a series, is followed by the next one.
+local function changed(req, db, before, values)
+  local task = db:update("tasks", before.id, values)
+  if task.done and not before.done and task.recurrence then
+    create_next(req, db, task)
+  end
+  return task
 end
 
 local function complete(req, db)
@@ -90,7 +110,7 @@ local function complete(req, db)
   if task.done then
     return task
   end
-  task = db:update("tasks", task.id, { done = true, columnId = "done", updatedAt = pillar.now() })
+  task = db:update("tasks", task.id, { done = true, columnId = "done", updatedAt = stamp(task) })
   emit("updated", db, task)
   if task.recurrence then
     create_next(req, db, task)
@@ -106,7 +126,7 @@ local function reorder(req, db)
   for _, one in ipairs(req.input.tasks) do
     local task = find(db, one.id, req) or pillar.fail(404, "not_found", "there is no task " .. one.id)
     access.require(db, task.projectId, req.user.id, "editor")
-    db:update("tasks", task.id, { order = one.order, updatedAt = pillar.now() })
+    db:update("tasks", task.id, { order = one.order, updatedAt = stamp(task) })
     moved[task.projectId] = moved[task.projectId] or pillar.list {}
     table.insert(moved[task.projectId], { id = task.id, order = one.order })
   end
@@ -147,17 +167,17 @@ return function(app)
 
     update = function(req, db, task)
       access.require(db, task.projectId, req.user.id, "editor")
-      local values = read(req, db, task.projectId)
+      local values = read(req, db, task)
       local moved = values.projectId and values.projectId ~= task.projectId
       if moved and task.assigneeId and not access.role(db, values.projectId, task.assigneeId) then
         values.assigneeId = values.assigneeId or pillar.null
       end
-      return db:update("tasks", task.id, values)
+      return changed(req, db, task, values)
     end,
 
     replace = function(req, db, task)
       access.require(db, task.projectId, req.user.id, "editor")
-      return db:update("tasks", task.id, read(req, db))
+      return changed(req, db, task, read(req, db, task))
     end,
 
     delete = function(req, db, task)

@@ -1,0 +1,190 @@
+// A change that this page makes is a request. What it does to the data is told in events, like everything else: a guess
+// while there is no answer, the truth once there is one.
+import type { SyncEvent } from 'pillar-client'
+import { columnOf, type Data, type Task } from './model.js'
+import { isFields, type Fields } from './rows.js'
+
+export interface Change {
+  /** The request's `Idempotency-Key`. */
+  key: string
+  method: string
+  path: string
+  body: Fields
+  /** Of a creation: what the row is called until the server has named it. */
+  tempId?: string
+  /** It waits in the queue, and was not sent by this page. */
+  queued: boolean
+}
+
+interface Where {
+  data: Data
+  userId: string
+}
+
+const entities: Record<string, string> = {
+  tasks: 'task',
+  projects: 'project',
+  labels: 'label',
+  categories: 'category',
+}
+
+const actions: Record<string, string> = { POST: 'created', PATCH: 'updated', PUT: 'updated', DELETE: 'deleted' }
+
+function guessTask({ data, userId }: Where, { tempId, body }: Change): Fields {
+  const orders = [...data.tasks.values()].filter((t) => t.projectId === body['projectId']).map((t) => t.order)
+  const now = Date.now()
+  const empty = { description: null, columnId: 'todo', assigneeId: null, dueDate: null, recurrence: null }
+  const order = Math.max(0, ...orders) + 1
+  return { ...empty, order, createdBy: userId, createdAt: now, updatedAt: now, done: false, ...body, id: tempId }
+}
+
+function guessRow(where: Where, change: Change, entity: string, id: string | undefined): Fields | undefined {
+  if (id === undefined) {
+    if (entity === 'task') return guessTask(where, change)
+    return { createdBy: where.userId, createdAt: Date.now(), ...change.body, id: change.tempId }
+  }
+  const { tasks, projects, labels, categories } = where.data
+  const known = { task: tasks, project: projects, label: labels, category: categories }[entity]?.get(id)
+  if (!known) return undefined
+  const row: Fields = { ...known, ...change.body, id }
+  if (entity === 'task' && change.body['columnId'] !== undefined) row['done'] = row['columnId'] === 'done'
+  return row
+}
+
+function ofRow(where: Where, change: Change, answer: unknown, [name = '', id]: string[]): SyncEvent[] {
+  const entity = entities[name]
+  const action = actions[change.method]
+  if (!entity || !action) return []
+  if (action === 'deleted') return [{ entity, action, ...(id !== undefined && { entityId: id }) }]
+  const data = isFields(answer) ? answer : guessRow(where, change, entity, id)
+  if (!data) return []
+  const made: SyncEvent = { entity, action, entityId: String(data['id']), data }
+  return entity === 'project' && action === 'created' ? [made, ownership(where, String(data['id']))] : [made]
+}
+
+/** Who makes a project owns it. */
+function ownership({ userId }: Where, projectId: string): SyncEvent {
+  return { entity: 'member', action: 'created', entityId: userId, projectId, data: { projectId, userId, role: 'owner' } }
+}
+
+function ofMember(_: Where, { method, body }: Change, answer: unknown, path: string[]): SyncEvent[] {
+  const [, projectId = '', , id] = path
+  const userId = id ?? String(body['userId'])
+  const data = isFields(answer) ? answer : { projectId, userId, ...body }
+  return [{ entity: 'member', action: actions[method] ?? '', entityId: userId, projectId, data }]
+}
+
+function ofCompletion({ data }: Where, _: Change, answer: unknown, [, id = '']: string[]): SyncEvent[] {
+  const task = data.tasks.get(id)
+  const row = isFields(answer) ? answer : task && { ...task, done: true, columnId: 'done' }
+  return row ? [{ entity: 'task', action: 'updated', entityId: id, data: row }] : []
+}
+
+function ofPlaces(_: Where, { body }: Change): SyncEvent[] {
+  return [{ entity: 'task', action: 'reordered', data: body }]
+}
+
+function ofMarks(_: Where, { body }: Change, answer: unknown, [, taskId = '']: string[]): SyncEvent[] {
+  const data = isFields(answer) ? answer : { ...body, taskId }
+  return [{ entity: 'task', action: 'marked', entityId: taskId, data }]
+}
+
+type Teller = (where: Where, change: Change, answer: unknown, path: string[]) => SyncEvent[]
+
+const tellers: [RegExp, Teller][] = [
+  [/^projects\/[^/]+\/members/, ofMember],
+  [/^tasks\/reorder$/, ofPlaces],
+  [/^tasks\/[^/]+\/complete$/, ofCompletion],
+  [/^tasks\/[^/]+\/marks$/, ofMarks],
+  [/./, ofRow],
+]
+
+/** What a change does, as the server's answer says, or as may be expected while there is none. */
+export function told(where: Where, change: Change, answer?: unknown): SyncEvent[] {
+  const path = change.path.replace(/^\/api\//, '')
+  const tell = tellers.find(([pattern]) => pattern.test(path))?.[1]
+  return tell?.(where, change, answer, path.split('/').map(decodeURIComponent)) ?? []
+}
+
+/** Whether a POST to this path makes a row, so that it has a temporary id until it is answered. */
+export function creates(path: string): boolean {
+  return /^\/api\/(tasks|projects|labels|categories)$/.test(path)
+}
+
+/** The same change, where a row has another id. */
+export function renamed(change: Change, from: string, to: string): Change {
+  const path = change.path.split('/').map((part) => (part === from ? to : part)).join('/')
+  const body = renamedIn(change.body, from, to)
+  return { ...change, path, body: isFields(body) ? body : {} }
+}
+
+function renamedIn(value: unknown, from: string, to: string): unknown {
+  if (value === from) return to
+  if (Array.isArray(value)) return value.map((one) => renamedIn(one, from, to))
+  if (!isFields(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, renamedIn(one, from, to)]))
+}
+
+/** Whether a change is about a row, by path or by body. */
+export function mentions(change: Change, id: string): boolean {
+  return change.path.split('/').includes(id) || JSON.stringify(change.body).includes(JSON.stringify(id))
+}
+
+/** In words, from the data before and after. */
+export function describe(event: SyncEvent, before: Data, after: Data, nameOf: (id: string) => string): string {
+  return (describers[event.entity] ?? (() => ''))(event, before, after, nameOf)
+}
+
+type Describer = (event: SyncEvent, before: Data, after: Data, nameOf: (id: string) => string) => string
+
+function describeTask(event: SyncEvent, before: Data, after: Data, nameOf: (id: string) => string): string {
+  const id = event.entityId ?? ''
+  const [was, is] = [before.tasks.get(id), after.tasks.get(id)]
+  if (event.action === 'reordered') return 'put tasks into another order'
+  if (event.action === 'marked') return ''
+  if (!is) return was ? `deleted “${was.title}”` : ''
+  if (!was) return `added “${is.title}”`
+  return describeUpdate(was, is, nameOf)
+}
+
+const fieldNames: [keyof Task, string][] = [
+  ['description', 'the description'],
+  ['dueDate', 'the due date'],
+  ['recurrence', 'the recurrence'],
+]
+
+function describeUpdate(was: Task, is: Task, nameOf: (id: string) => string): string {
+  const said: string[] = []
+  if (is.done && !was.done) said.push(`completed “${is.title}”`)
+  else if (columnOf(is) !== columnOf(was)) said.push(`moved “${is.title}” to ${columnLabel(is)}`)
+  if (is.title !== was.title) said.push(`renamed “${was.title}” to “${is.title}”`)
+  if (is.assigneeId !== was.assigneeId) {
+    said.push(is.assigneeId ? `gave “${is.title}” to ${nameOf(is.assigneeId)}` : `left “${is.title}” to nobody`)
+  }
+  const fields = fieldNames.filter(([name]) => is[name] !== was[name]).map(([, text]) => text)
+  if (fields.length > 0) said.push(`changed ${fields.join(' and ')} of “${is.title}”`)
+  if (said.length === 0 && is.order !== was.order) said.push(`moved “${is.title}” within ${columnLabel(is)}`)
+  return said.join(', ')
+}
+
+function columnLabel(task: Task): string {
+  return { todo: 'To do', doing: 'Doing', done: 'Done' }[columnOf(task)] ?? task.columnId
+}
+
+const describers: Record<string, Describer> = {
+  task: describeTask,
+  project(event, before, after) {
+    const id = event.entityId ?? ''
+    const [was, is] = [before.projects.get(id), after.projects.get(id)]
+    if (!is) return was ? `closed the project “${was.name}”` : ''
+    if (!was) return `opened the project “${is.name}”`
+    return was.name === is.name ? '' : `renamed the project to “${is.name}”`
+  },
+  member(event, before, after, nameOf) {
+    const key = `${event.projectId}/${event.entityId}`
+    const [was, is] = [before.members.get(key), after.members.get(key)]
+    const name = nameOf(event.entityId ?? '')
+    if (!is) return was ? (event.userId === event.entityId ? 'left the project' : `took ${name} out`) : ''
+    return was ? `made ${name} ${is.role === 'owner' ? 'an owner' : `an ${is.role}`.replace('an v', 'a v')}` : `added ${name}`
+  },
+}

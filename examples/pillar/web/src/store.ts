@@ -1,0 +1,330 @@
+// What the page knows, and what it does. Three things come together here: the data as the server has told it, the changes
+// that it has not answered yet, and what people ought to notice.
+import type { FailureDetail, ReplayedDetail, StoredResponse, Sync, SyncEvent } from 'pillar-client'
+import { messageOf, readBody } from './api.js'
+import { apply } from './apply.js'
+import { creates, describe, mentions, renamed, told, type Change } from './changes.js'
+import { Ids, randomKey } from './ids.js'
+import { loadData } from './load.js'
+import { NOTHING, type Data, type User } from './model.js'
+import { fromEntry, reconciled, withId, withPending } from './pending.js'
+import { isFields, type Fields } from './rows.js'
+
+/** Something that somebody did. */
+export interface Activity {
+  id: number
+  userId: string | undefined
+  projectId: string | undefined
+  text: string
+  at: number
+}
+
+/** A change that was not taken, and that is not in the queue any more. */
+export interface Notice {
+  id: number
+  text: string
+}
+
+export interface Failure {
+  detail: FailureDetail
+  /** What it was. */
+  what: string
+  /** Why it was not taken. */
+  why: string
+}
+
+export interface Highlight {
+  userId: string | undefined
+}
+
+export interface View {
+  data: Data
+  loaded: boolean
+  /** Tasks that were just changed by others, and by whom. */
+  fresh: ReadonlyMap<string, Highlight>
+  /** By whom each task was last changed, as far as this page has seen. */
+  changedBy: ReadonlyMap<string, string>
+  activity: readonly Activity[]
+  notices: readonly Notice[]
+  failures: readonly Failure[]
+  /** Ids of tasks with changes that wait. */
+  waiting: ReadonlySet<string>
+}
+
+const HIGHLIGHT_MS = 4000
+const ACTIVITY_LIMIT = 100
+
+type Listener = () => void
+
+export class Store {
+  readonly ids = new Ids()
+  private base: Data = NOTHING
+  private pending: readonly Change[] = []
+  private view: View = {
+    data: NOTHING,
+    loaded: false,
+    fresh: new Map(),
+    changedBy: new Map(),
+    activity: [],
+    notices: [],
+    failures: [],
+    waiting: new Set(),
+  }
+  /** Events that came while everything was being fetched: they may be newer. */
+  private held: SyncEvent[] | undefined
+  private loading: Promise<void> | undefined
+  private isStale = false
+  private readonly listeners = new Set<Listener>()
+  private count = 0
+
+  constructor(
+    readonly sync: Sync,
+    readonly user: User,
+    private readonly users: ReadonlyMap<string, User>,
+    /** Says something to those who do not see the page. */
+    private readonly announce: (text: string) => void,
+  ) {}
+
+  readonly snapshot = (): View => this.view
+
+  readonly subscribe = (listener: Listener): Listener => {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  readonly nameOf = (userId: string | undefined): string =>
+    userId === undefined ? 'The server' : (this.users.get(userId)?.name ?? userId)
+
+  // --- what the server tells ---
+
+  /** Fetches everything. What happens meanwhile is applied on top; asked for meanwhile, it is done once more. */
+  load(): Promise<void> {
+    this.isStale = this.loading !== undefined
+    return (this.loading ??= this.fetchAll().finally(() => {
+      this.loading = undefined
+      if (this.isStale) void this.load()
+    }))
+  }
+
+  private async fetchAll(): Promise<void> {
+    this.held = []
+    try {
+      this.base = await loadData()
+      this.update({ loaded: true })
+    } catch {
+      this.isStale = false
+      if (!this.view.loaded) this.notice('The board could not be loaded. It is tried again when there is a connection.')
+    } finally {
+      const held = this.held
+      this.held = undefined
+      held.forEach((event) => (this.base = apply(this.base, event)))
+      this.show()
+    }
+  }
+
+  /** Takes an event of the stream. */
+  receive(event: SyncEvent): void {
+    if (event.action === 'resync') return void this.load()
+    const before = this.shown()
+    this.take(event)
+    this.notify(event, before)
+    // A project that appears brings tasks and members with it.
+    if (event.entity === 'project' && event.action === 'created') void this.load()
+  }
+
+  private take(event: SyncEvent): void {
+    this.held?.push(event)
+    this.base = apply(this.base, event)
+    this.show()
+  }
+
+  private notify(event: SyncEvent, before: Data): void {
+    const text = describe(event, before, this.view.data, this.nameOf)
+    if (!text) return
+    this.record(event.userId, event, text, event.timestamp)
+    this.announce(`${this.nameOf(event.userId)} ${text}`)
+    if (event.entity === 'task' && event.entityId !== undefined) this.highlight(event.entityId, event.userId)
+  }
+
+  private record(userId: string | undefined, event: SyncEvent, text: string, at = Date.now()): void {
+    const task = event.entity === 'task' ? this.view.data.tasks.get(event.entityId ?? '') : undefined
+    const projectId = event.projectId ?? task?.projectId ?? (event.entity === 'project' ? event.entityId : undefined)
+    const one = { id: ++this.count, userId, projectId, text, at }
+    this.update({ activity: [one, ...this.view.activity].slice(0, ACTIVITY_LIMIT) })
+  }
+
+  private highlight(id: string, userId: string | undefined): void {
+    const mark: Highlight = { userId }
+    const changedBy = userId === undefined ? this.view.changedBy : new Map(this.view.changedBy).set(id, userId)
+    this.update({ fresh: new Map(this.view.fresh).set(id, mark), changedBy })
+    setTimeout(() => {
+      if (this.view.fresh.get(id) !== mark) return
+      const fresh = new Map(this.view.fresh)
+      fresh.delete(id)
+      this.update({ fresh })
+    }, HIGHLIGHT_MS)
+  }
+
+  // --- what the page does ---
+
+  /**
+   * Sends a change, and shows at once what is to come of it. Resolves to the id of the row that it makes or concerns; to
+   * undefined when it was not taken.
+   */
+  async change(method: string, path: string, body: Fields = {}): Promise<string | undefined> {
+    const tempId = method === 'POST' && creates(path) ? this.ids.temporary() : undefined
+    const change: Change = { key: randomKey(), method, path, body, queued: false, ...(tempId && { tempId }) }
+    const before = this.shown()
+    this.setPending([...this.pending, change])
+    const sent = this.send(change, before)
+    if (tempId !== undefined) this.ids.expect(tempId, sent.then(() => {}))
+    return sent
+  }
+
+  private async send(given: Change, before: Data): Promise<string | undefined> {
+    await this.ids.settled((id) => mentions(given, id))
+    const change = this.pending.find(({ key }) => key === given.key) ?? given
+    try {
+      const response = await this.sync.offlineFetch(change.path, {
+        method: change.method,
+        headers: { 'Content-Type': 'application/json', 'Idempotency-Key': change.key },
+        ...(change.method !== 'DELETE' && { body: JSON.stringify(change.body) }),
+      })
+      return this.answered(change, before, response, await readBody(response))
+    } catch (problem) {
+      this.giveUp(change, problem instanceof Error ? problem.message : String(problem))
+      return undefined
+    }
+  }
+
+  private answered(change: Change, before: Data, response: Response, body: unknown): string | undefined {
+    const id = isFields(body) && typeof body['id'] === 'string' ? body['id'] : undefined
+    if (response.headers.has('X-Pillar-Queued')) {
+      this.named(change.tempId, id)
+      this.replace(change.key, (one) => ({ ...one, queued: true, ...(one.tempId && id && { tempId: id }) }))
+      return id
+    }
+    if (!response.ok) {
+      this.giveUp(change, messageOf(body) ?? `the server answered ${response.status}`)
+      return undefined
+    }
+    this.settle(change, body, id, before)
+    return id ?? change.path
+  }
+
+  /** The server has taken a change. */
+  private settle(change: Change, answer: unknown, id: string | undefined, before: Data): void {
+    this.named(change.tempId, id)
+    const events = told({ data: this.base, userId: this.user.id }, change, answer ?? undefined)
+    for (const event of events) {
+      this.held?.push(event)
+      this.base = apply(this.base, event)
+    }
+    this.setPending(this.pending.filter(({ key }) => key !== change.key))
+    const event = events[0]
+    const text = event && describe(event, before, this.view.data, this.nameOf)
+    if (event && text) this.record(this.user.id, event, text)
+  }
+
+  private named(tempId: string | undefined, id: string | undefined): void {
+    if (tempId === undefined || id === undefined) return
+    this.ids.rename(tempId, id)
+    this.pending = withId(this.pending, tempId, id)
+  }
+
+  private giveUp(change: Change, why: string): void {
+    const what = this.inWords(change)
+    this.setPending(this.pending.filter(({ key }) => key !== change.key))
+    this.notice(`${what} was not saved: ${why}.`)
+  }
+
+  // --- the queue ---
+
+  /** What waits is in the queue, whoever put it there: another tab, or this one before it was loaded anew. */
+  async readQueue(): Promise<void> {
+    const known = this.pending.filter(({ queued }) => queued).map(({ key }) => key)
+    const [entries, failures] = await Promise.all([this.sync.queue.entries(), this.sync.queue.failures()])
+    this.setPending(reconciled(this.pending, known, entries))
+    this.update({ failures: failures.map((detail) => this.explain(detail)) })
+  }
+
+  replayed({ entry, response, id }: ReplayedDetail): void {
+    const change = this.pending.find(({ key }) => key === entry.key) ?? fromEntry(entry)
+    this.settle(change, bodyOf(response), id, this.base)
+  }
+
+  failed({ entry }: FailureDetail): void {
+    this.setPending(this.pending.filter(({ key }) => key !== entry.key))
+    void this.readQueue()
+  }
+
+  private explain(detail: FailureDetail): Failure {
+    return { detail, what: this.inWords(fromEntry(detail.entry)), why: reasonOf(detail) }
+  }
+
+  /** What a change is to do, for those who have to decide what becomes of it. */
+  private inWords(given: Change): string {
+    const change = this.named_(given)
+    const data = this.view.data
+    const [event] = told({ data, userId: this.user.id }, change)
+    const title = event && data.tasks.get(event.entityId ?? '')?.title
+    const own = typeof change.body['title'] === 'string' ? change.body['title'] : change.body['name']
+    const verb = { POST: 'Adding', DELETE: 'Deleting' }[change.method] ?? 'Changing'
+    if (/\/members/.test(change.path)) return `${verb} a member`
+    if (/\/complete$/.test(change.path)) return `Completing “${title ?? 'a task'}”`
+    return `${verb} “${title ?? (typeof own === 'string' ? own : (event?.entity ?? 'something'))}”`
+  }
+
+  private named_(change: Change): Change {
+    return change.path.split('/').reduce((soFar, part) => renamed(soFar, part, this.ids.now(part)), change)
+  }
+
+  // --- what is shown ---
+
+  notice(text: string): void {
+    this.update({ notices: [...this.view.notices, { id: ++this.count, text }] })
+  }
+
+  dismiss(id: number): void {
+    this.update({ notices: this.view.notices.filter((notice) => notice.id !== id) })
+  }
+
+  private replace(key: string, how: (change: Change) => Change): void {
+    this.setPending(this.pending.map((change) => (change.key === key ? how(change) : change)))
+  }
+
+  private setPending(pending: readonly Change[]): void {
+    this.pending = pending
+    this.show()
+  }
+
+  private shown(): Data {
+    return withPending(this.base, this.pending, this.user.id)
+  }
+
+  private show(): void {
+    const queued = this.pending.filter((change) => change.queued)
+    const where = { data: this.base, userId: this.user.id }
+    const ids = queued.flatMap((change) => told(where, change).map(({ entityId }) => entityId ?? ''))
+    this.update({ data: this.shown(), waiting: new Set(ids) })
+  }
+
+  private update(part: Partial<View>): void {
+    this.view = { ...this.view, ...part }
+    this.listeners.forEach((listener) => listener())
+  }
+}
+
+function bodyOf(response: StoredResponse | undefined): unknown {
+  try {
+    return response && JSON.parse(new TextDecoder().decode(response.body))
+  } catch {
+    return undefined
+  }
+}
+
+function reasonOf({ reason, response }: FailureDetail): string {
+  if (reason === 'depends') return 'it concerns something that could not be added'
+  if (reason === 'uncertain') return 'its answer was lost, so it may have been saved already'
+  return messageOf(bodyOf(response)) ?? (response ? `the server answered ${response.status}` : 'the server did not take it')
+}

@@ -1,0 +1,47 @@
+// A modal dialog: the browser keeps the focus in it, and gives it back afterwards.
+import { useEffect, useId, useRef, type ReactNode } from 'react'
+import { Icon } from './Icon.js'
+
+interface Props {
+  title: string
+  children: ReactNode
+  /** Asked to close, by Escape, the button or a click beside it. */
+  onClose: () => void
+  className?: string
+}
+
+export function Dialog({ title, children, onClose, className = '' }: Props): ReactNode {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const heading = useId()
+  useEffect(() => {
+    const before = document.activeElement
+    const element = dialog.current
+    element?.showModal()
+    return () => {
+      element?.close()
+      if (before instanceof HTMLElement) before.focus()
+    }
+  }, [])
+  return (
+    <dialog
+      ref={dialog}
+      className={`dialog ${className}`}
+      aria-labelledby={heading}
+      onCancel={(event) => {
+        event.preventDefault()
+        onClose()
+      }}
+      onMouseDown={(event) => event.target === dialog.current && onClose()}
+    >
+      <div className="dialog-body">
+        <header className="dialog-head">
+          <h2 id={heading}>{title}</h2>
+          <button type="button" className="icon-button" aria-label="Close" onClick={onClose}>
+            <Icon name="close" />
+          </button>
+        </header>
+        {children}
+      </div>
+    </dialog>
+  )
+}

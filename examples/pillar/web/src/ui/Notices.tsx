@@ -1,0 +1,50 @@
+// What was not taken: changes that were refused, with what becomes of them.
+import type { ReactNode } from 'react'
+import { useSession, useView } from '../hooks/board.js'
+import { Icon } from './Icon.js'
+
+export function Notices(): ReactNode {
+  const { store } = useSession()
+  const { notices, failures } = useView()
+  const { queue } = store.sync
+  const settle = (work: Promise<void>): void => {
+    void work.catch(() => store.notice('That did not work. Try again.')).then(() => store.readQueue())
+  }
+  return (
+    <section className="notices" aria-label="Problems">
+      <div role="alert">
+        {failures.map(({ detail, what, why }) => (
+          <div key={detail.entry.seq} className="notice">
+            <Icon name="warning" />
+            <div className="notice-text">
+              <p>
+                <strong>{what}</strong> was not saved: {why}.
+              </p>
+              <div className="notice-buttons">
+                <button type="button" className="button button-small" onClick={() => settle(queue.retry(detail.entry.seq))}>
+                  Try again
+                </button>
+                <button
+                  type="button"
+                  className="button button-small button-quiet"
+                  onClick={() => settle(queue.dismiss(detail.entry.seq))}
+                >
+                  Dismiss
+                </button>
+              </div>
+            </div>
+          </div>
+        ))}
+        {notices.map(({ id, text }) => (
+          <div key={id} className="notice">
+            <Icon name="warning" />
+            <p className="notice-text">{text}</p>
+            <button type="button" className="icon-button" aria-label="Dismiss" onClick={() => store.dismiss(id)}>
+              <Icon name="close" />
+            </button>
+          </div>
+        ))}
+      </div>
+    </section>
+  )
+}

@@ -1,0 +1,116 @@
+// The page of somebody who is signed in.
+import { useSyncSubscription } from 'pillar-client/react'
+import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react'
+import { post } from '../api.js'
+import { useSession, useView } from '../hooks/board.js'
+import { useStored } from '../hooks/stored.js'
+import type { Project } from '../model.js'
+import { ActivityPanel } from './ActivityPanel.js'
+import { Banner } from './Banner.js'
+import { Board } from './Board.js'
+import { Header } from './Header.js'
+import { MarksDialog } from './MarksDialog.js'
+import { NoProject } from './NoProject.js'
+import { Notices } from './Notices.js'
+import { ProjectDialog } from './ProjectDialog.js'
+import { Sidebar } from './Sidebar.js'
+
+/** Hands the store what the stream and the queue tell. */
+function useTold(): void {
+  const { store } = useSession()
+  useSyncSubscription('*', (event) => store.receive(event))
+  useEffect(() => {
+    const over = new AbortController()
+    const { signal } = over
+    window.addEventListener('pillar:queue', () => void store.readQueue(), { signal })
+    window.addEventListener('pillar:replayed', ({ detail }) => store.replayed(detail), { signal })
+    window.addEventListener('pillar:failure', ({ detail }) => store.failed(detail), { signal })
+    window.addEventListener('online', () => store.snapshot().loaded || void store.load(), { signal })
+    return () => over.abort()
+  }, [store])
+}
+
+function useProject(): [Project | undefined, (id: string) => void] {
+  const { store } = useSession()
+  const { data } = useView()
+  const [chosen, choose] = useStored('board project', '')
+  const all = [...data.projects.values()].sort((a, b) => a.createdAt - b.createdAt)
+  return [data.projects.get(store.ids.now(chosen)) ?? all[0], choose]
+}
+
+type Open = 'project' | 'marks' | undefined
+
+export function Workspace({ onSignedOut }: { onSignedOut: () => void }): ReactNode {
+  useTold()
+  const { store } = useSession()
+  const { loaded } = useView()
+  const [project, choose] = useProject()
+  const [open, setOpen] = useState<Open>()
+  const [isMenuOpen, setMenuOpen] = useState(false)
+  const [activity, setActivity] = useStored('board activity', matchMedia('(min-width: 75rem)').matches ? 'open' : 'closed')
+  const menuButton = useRef<HTMLButtonElement>(null)
+  const [filter, setFilter] = useState<ReadonlySet<string>>(new Set())
+
+  const closeMenu = (): void => {
+    setMenuOpen(false)
+    setTimeout(() => menuButton.current?.focus())
+  }
+  const signOut = async (): Promise<void> => {
+    await post('/api/logout').catch(() => {})
+    store.sync.close()
+    onSignedOut()
+  }
+  return (
+    <div className="workspace" data-activity={activity} data-menu={isMenuOpen ? 'open' : 'closed'}>
+      <a className="skip" href="#board">
+        Skip to the board
+      </a>
+      <Sidebar
+        project={project}
+        isOpen={isMenuOpen}
+        onClose={closeMenu}
+        onChoose={(id) => {
+          choose(id)
+          setMenuOpen(false)
+        }}
+        filter={filter}
+        onFilter={setFilter}
+        onEditMarks={() => setOpen('marks')}
+        onSignOut={() => void signOut()}
+      />
+      <div className="main" inert={isMenuOpen}>
+        <Header
+          project={project}
+          menuButton={menuButton}
+          onMenu={() => setMenuOpen(true)}
+          onProject={() => setOpen('project')}
+          isActivityOpen={activity === 'open'}
+          onActivity={() => setActivity(activity === 'open' ? 'closed' : 'open')}
+        />
+        <Banner />
+        <main id="board" tabIndex={-1} className="stage">
+          {project ? (
+            <Board key={store.ids.keyOf(project.id)} project={project} filter={filter} />
+          ) : (
+            <NoProject loaded={loaded} onMade={choose} />
+          )}
+        </main>
+      </div>
+      {activity === 'open' && <ActivityPanel project={project} onClose={() => setActivity('closed')} />}
+      <Notices />
+      <Announcements />
+      {open === 'project' && project && <ProjectDialog project={project} onClose={() => setOpen(undefined)} />}
+      {open === 'marks' && <MarksDialog onClose={() => setOpen(undefined)} />}
+    </div>
+  )
+}
+
+function Announcements(): ReactNode {
+  const { announcer } = useSession()
+  const text = useSyncExternalStore(announcer.subscribe, announcer.text)
+  return (
+    <div className="unseen" role="log" aria-live="polite" aria-label="Changes by others">
+      {text}
+    </div>
+  )
+}

@@ -57,10 +57,6 @@ install(FILES ${client_files} DESTINATION ${CMAKE_INSTALL_DATADIR}/pillar/client
 
 # The page of the task board: made for the example and the tests, not installed.
 set(board_dir ${CMAKE_SOURCE_DIR}/examples/pillar/web)
-if(NOT EXISTS ${board_dir}/package.json)
-  add_custom_target(board)
-  return()
-endif()
 set(board_files ${CMAKE_SOURCE_DIR}/examples/pillar/public/index.html)
 file(GLOB_RECURSE board_sources CONFIGURE_DEPENDS ${board_dir}/src/* ${board_dir}/static/*)
 file(GLOB board_settings CONFIGURE_DEPENDS ${board_dir}/*.html ${board_dir}/*.json ${board_dir}/*.ts)

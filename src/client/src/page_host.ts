@@ -22,8 +22,6 @@ export function createHost(settings: Settings, signal: AbortSignal): PageHost {
       return await refresh()
     } catch {
       return false
-    } finally {
-      refreshing = undefined
     }
   }
 
@@ -46,7 +44,7 @@ export function createHost(settings: Settings, signal: AbortSignal): PageHost {
     userId: feed.userId,
     expired: feed.deny,
     headers: async () => new Headers(await headers()),
-    refresh: () => (refreshing ??= renew()),
+    refresh: () => (refreshing ??= renew().finally(() => (refreshing = undefined))),
     wake: () => wakes.forEach((wake) => wake()),
     onWake(wake) {
       wakes.add(wake)

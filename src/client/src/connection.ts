@@ -57,15 +57,21 @@ export function connect(
   let retry: number | undefined
   let renewing = false
   let refreshed = false
+  let renewedAt = 0
   let present = new AbortController()
   const cut = (): void => present.abort()
   const watch = createWatchdog(cut)
   const pause = createPause()
+  const tell = (phase: Phase): void => void (signal.aborted || sink.phase(phase))
 
-  /** The stream ends when its user expires. One that is opened after the sign-in was renewed lasts longer. */
+  /**
+   * The stream ends when its user expires. One that is opened after the sign-in was renewed lasts longer; where it does not,
+   * it is left to end.
+   */
   async function renew(): Promise<void> {
     const expiring = present
-    if (!(await refresh()) || expiring !== present) return
+    if (Date.now() - renewedAt < retryMax || !(await refresh()) || expiring !== present) return
+    renewedAt = Date.now()
     renewing = true
     cut()
   }
@@ -75,17 +81,17 @@ export function connect(
     live = true
     attempts = 0
     refreshed = false
-    if (heartbeats) watch.start(typeof heartbeatMs === 'number' ? 2 * heartbeatMs : silenceTimeout)
-    else watch.stop()
+    watch.start(heartbeats ? 2 * Number(heartbeatMs) || silenceTimeout : Infinity)
     sink.ready({ position: id, userId: typeof userId === 'string' ? userId : undefined, resumed })
-    sink.phase('live')
+    tell('live')
   }
 
-  function streamSink(resumed: boolean): StreamSink {
+  function streamSink(resumed: boolean, over: AbortSignal): StreamSink {
     return {
       alive: () => live && watch.extend(),
       retry: (ms) => (retry = ms),
       message(message) {
+        if (over.aborted) return
         lastId = message.id ?? lastId
         if (message.name === 'ready') ready(message, resumed)
         else if (message.name === 'expiring') void renew()
@@ -94,15 +100,21 @@ export function connect(
     }
   }
 
+  async function attemptUntil(over: AbortSignal): Promise<StreamEnd> {
+    const wanted = await request()
+    over.throwIfAborted()
+    return open({ ...wanted, lastId }, streamSink(lastId !== undefined, over), over)
+  }
+
   async function attempt(): Promise<StreamEnd> {
     present = new AbortController()
     live = renewing = false
     retry = undefined
     watch.start(readyTimeout)
     try {
-      return await open({ ...(await request()), lastId }, streamSink(lastId !== undefined), present.signal)
+      return await Promise.race([attemptUntil(present.signal), aborted(present.signal)])
     } catch {
-      return { kind: live ? 'ended' : 'failed' }
+      return {}
     } finally {
       watch.stop()
       cut()
@@ -110,18 +122,17 @@ export function connect(
   }
 
   /** Says how long to wait before the next attempt. Milliseconds. */
-  async function recover({ kind, retryAfter = 0 }: StreamEnd): Promise<number> {
+  async function recover({ unauthorized, retryAfter = 0 }: StreamEnd): Promise<number> {
     if (renewing || signal.aborted) return 0
-    const isExpired = kind === 'unauthorized'
-    if (isExpired && !refreshed && (refreshed = await refresh())) return 0
+    if (unauthorized && !refreshed && (refreshed = await refresh())) return 0
     refreshed = false
-    sink.phase(isExpired ? 'expired' : 'connecting')
+    tell(unauthorized ? 'expired' : 'connecting')
     const drawn = backoff(attempts++, retryMin, retryMax)
     return Math.max(Math.min(retry ?? drawn, retryMax), Math.min(retryAfter, RETRY_AFTER_MAX))
   }
 
   async function run(): Promise<void> {
-    sink.phase('connecting')
+    tell('connecting')
     while (!signal.aborted) {
       const ms = await recover(await attempt())
       if (ms > 0 && !signal.aborted) await pause.wait(ms)
@@ -133,7 +144,7 @@ export function connect(
     pause.end()
   })
   return {
-    ended: run(),
+    ended: Promise.race([run(), aborted(signal)]).catch(() => {}),
     wake() {
       attempts = 0
       pause.end()
@@ -142,4 +153,9 @@ export function connect(
     check: watch.check,
     cut,
   }
+}
+
+/** Rejects when it is: what is not ended by it, an answer of the page say, is waited for no longer. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', reject))
 }

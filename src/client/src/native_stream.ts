@@ -11,22 +11,16 @@ export async function openNativeStream(
 ): Promise<StreamEnd> {
   if (lastId !== undefined) url.searchParams.set('lastEventId', lastId)
   const source = new EventSource(url, { withCredentials: credentials === 'include' })
-  let opened = false
   try {
     return await new Promise<StreamEnd>((resolve) => {
       let last = ''
-      const end = (): void => resolve({ kind: opened ? 'ended' : 'failed' })
+      const end = (): void => resolve({})
       signal.addEventListener('abort', end)
-      source.onopen = () => {
-        opened = true
-        sink.alive()
-      }
       source.onerror = end
       for (const name of NAMES) {
         source.addEventListener(name, (event) => {
           // An event that has no id of its own carries that of the one before.
           const id = event.lastEventId === last ? undefined : (last = event.lastEventId)
-          sink.alive()
           sink.message({ name, id, data: event.data as string })
         })
       }

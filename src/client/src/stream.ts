@@ -25,14 +25,12 @@ export interface StreamSink {
   retry(ms: number): void
 }
 
-/**
- * `ended`: there was a stream. `failed`: there was none, for now. `unauthorized`: there is none for somebody who is not
- * signed in.
- */
+/** The end of a stream, or why there is none. */
 export interface StreamEnd {
-  kind: 'ended' | 'failed' | 'unauthorized'
+  /** Nobody is signed in. */
+  unauthorized?: boolean
   /** What `Retry-After` said. Milliseconds. */
-  retryAfter?: number
+  retryAfter?: number | undefined
 }
 
 /** An event may have 256 KiB of data by default, and ten times that where somebody has set it so. */
@@ -47,17 +45,12 @@ export async function openStream(request: StreamRequest, sink: StreamSink, signa
   const isStream = /^text\/event-stream\b/i.test(response.headers.get('Content-Type') ?? '')
   if (response.status === 200 && isStream && response.body) {
     await read(response.body, sink)
-    return { kind: 'ended' }
+    return {}
   }
   void response.body?.cancel().catch(() => {})
-  return refusal(response)
-}
-
-/** A page to sign in at comes with 401, with 403, or with 200 behind a redirection. */
-function refusal({ status, redirected, headers }: Response): StreamEnd {
-  if (status === 401 || status === 403 || redirected) return { kind: 'unauthorized' }
-  const after = retryAfter(headers)
-  return { kind: 'failed', ...(after !== undefined && { retryAfter: after }) }
+  // A page to sign in at comes with 401, with 403, or with 200 behind a redirection.
+  const unauthorized = response.status === 401 || response.status === 403 || response.redirected
+  return { unauthorized, retryAfter: retryAfter(response.headers) }
 }
 
 /** RFC 9110, section 10.2.3: seconds, or a date. */

@@ -1,5 +1,8 @@
 // Waiting: until something has been silent for too long, and until it is time to try again.
 
+/** Timers know no longer ones than some days, and end those at once. */
+const LONGEST_MS = 1e9
+
 export interface Watchdog {
   start(limit: number): void
   /** It has been spoken to. */
@@ -7,6 +10,7 @@ export interface Watchdog {
   stop(): void
   /** Timers come late in tabs that nobody sees, and not at all while a machine sleeps: so it may be asked too. */
   check(): void
+  isOn(): boolean
 }
 
 /** Calls `bark` when it was not spoken to for a while. Milliseconds. */
@@ -24,16 +28,16 @@ export function createWatchdog(bark: () => void): Watchdog {
     if (timer === undefined) return
     stop()
     const rest = spokenAt + limit - Date.now()
-    if (rest > 0) timer = setTimeout(check, rest)
+    if (rest > 0) timer = setTimeout(check, Math.min(rest, LONGEST_MS))
     else bark()
   }
   const start = (ms: number): void => {
     stop()
     limit = ms
     extend()
-    timer = setTimeout(check, ms)
+    timer = setTimeout(check)
   }
-  return { start, extend, stop, check }
+  return { start, extend, stop, check, isOn: () => timer !== undefined }
 }
 
 export interface Pause {

@@ -25,10 +25,12 @@ export function lead(name: string, signal: AbortSignal, term: (over: AbortSignal
     // A request that steals the lock waits for nobody, and so takes no signal.
     const options = seizing ? { steal: true } : { signal: queued.signal }
     let running: Promise<void> | undefined
-    seizing = false
     signal.addEventListener('abort', stop)
     try {
-      await navigator.locks.request(name, options, () => (running = term(over.signal)))
+      await navigator.locks.request(name, options, () => {
+        seizing = false
+        return (running = term(over.signal))
+      })
     } catch (error) {
       // It was stolen, or is no longer wanted. Where there can be no locks at all, each tab is its own leader.
       if (!(error instanceof DOMException && error.name === 'AbortError')) await term(over.signal)

@@ -43,8 +43,8 @@ export function createRecent(start: string | undefined): Recent {
   }
 
   function since(position: string): Message[] | undefined {
-    if (floor === undefined || (compare(position, floor) ?? -1) < 0) return undefined
-    return messages.filter(({ id = '' }) => (compare(id, position) ?? 0) > 0)
+    if (floor === undefined || !(compare(position, floor) >= 0)) return undefined
+    return messages.filter(({ id = '' }) => compare(id, position) > 0)
   }
 
   return { head: () => head, begin, add, since }

@@ -67,7 +67,7 @@ export function joinTabs(
   /** The leader's. */
   let connection: Connection | undefined
   const recent = createRecent(seen)
-  const channel = share ? new BroadcastChannel(name) : undefined
+  let channel = share ? new BroadcastChannel(name) : undefined
   const post = (note: Note): void => channel?.postMessage(note)
 
   // --- as each ---
@@ -78,7 +78,7 @@ export function joinTabs(
 
   function receive(message: Message): void {
     const { id } = message
-    const isOld = id !== undefined && seen !== undefined && (compare(id, seen) ?? 1) <= 0
+    const isOld = id !== undefined && seen !== undefined && compare(id, seen) <= 0
     if (isOld && message.name !== 'resync') return
     seen = id ?? seen
     recent.add(message)
@@ -98,6 +98,7 @@ export function joinTabs(
     connection = connect(seen, sink, over)
     await connection.ended
     connection = undefined
+    hello()
   }
 
   const sink: ConnectionSink = {
@@ -125,7 +126,7 @@ export function joinTabs(
   // --- as one of the others ---
 
   function hello(wake = false): void {
-    if (connection) return
+    if (connection || !channel) return
     post({ kind: 'hello', tab, seen, wake })
     answer.start(PATIENCE_MS)
     silence.start(SILENCE_MS)
@@ -150,9 +151,9 @@ export function joinTabs(
   }
 
   function overhear(message: Message, before: string | undefined): void {
-    const isNext = seen === undefined || before === undefined || (compare(before, seen) ?? 1) <= 0
+    const isNext = seen === undefined || before === undefined || compare(before, seen) <= 0
     if (isNext || message.name === 'resync') receive(message)
-    else hello()
+    else if (!answer.isOn()) hello()
   }
 
   function follow(now: State): void {
@@ -177,13 +178,15 @@ export function joinTabs(
   if (channel) {
     channel.onmessage = ({ data }: MessageEvent<Note>) => hear(data)
     leader = lead(name, signal, term)
-    signal.addEventListener('abort', () => {
-      answer.stop()
-      silence.stop()
-      channel.close()
-    })
     hello()
   } else void term(signal)
+  signal.addEventListener('abort', () => {
+    answer.stop()
+    silence.stop()
+    channel?.close()
+    channel = undefined
+    say({ ...state, phase: 'connecting' })
+  })
 
   return {
     seen: () => seen,

@@ -8,7 +8,7 @@ import { openStream, type StreamRequest } from './stream.js'
 import { joinTabs, type Tabs } from './tabs.js'
 
 export interface Link {
-  /** `position`: all that has happened since is told. Otherwise, what has happened since `stop`, or the page's last load. */
+  /** `position`: all that has happened since is told. Otherwise, what has happened since `stop`, or the page's last load. If it has been started, it is woken. */
   start(position?: string | null): void
   stop(): void
   /** See `Connection`. */
@@ -16,7 +16,7 @@ export interface Link {
   cut(): void
 }
 
-export function createLink({ sessionId, headers, refresh, feed }: PageHost, settings: Settings): Link {
+export function createLink({ sessionId, headers, refresh, feed, signal }: PageHost, settings: Settings): Link {
   const { entities, scope, credentials, fetch } = settings
   const url = new URL(settings.url, document.baseURI)
   if (entities.length > 0) url.searchParams.set('entities', entities.join())
@@ -39,6 +39,7 @@ export function createLink({ sessionId, headers, refresh, feed }: PageHost, sett
 
   return {
     start(position) {
+      if (tabs || signal.aborted) return tabs?.wake()
       running = new AbortController()
       tabs = joinTabs(
         { name, share, tab: randomId(), connect: (...rest) => connect(options, ...rest) },

@@ -28,7 +28,8 @@ export function createSync(options: SyncOptions = {}): Sync {
       return host.userId()
     },
     connect(position) {
-      if (users++ === 0) link?.start(position)
+      users++
+      link?.start(position)
       // React mounts some components twice: whoever comes again at once finds the stream open.
       return once(() => setTimeout(() => --users === 0 && link?.stop()))
     },
@@ -72,9 +73,12 @@ function watchPage({ signal, feed, wake, onWake }: PageHost, link: Link, isWante
     link.cut()
     feed.show()
   })
-  // A page that goes lets go of the stream at once, so that another tab can take it; it may be shown again.
+  // A page that goes, or is put to sleep, lets go of the stream at once, so that another tab can take it; it may come back.
+  const comeBack = (): void => void (isWanted() && link.start())
   listen('pagehide', link.stop)
-  listen('pageshow', ({ persisted }) => persisted && isWanted() && link.start())
+  listen('pageshow', comeBack)
+  document.addEventListener('freeze', link.stop, { signal })
+  document.addEventListener('resume', comeBack, { signal })
   document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && wake(), { signal })
   onWake(() => {
     feed.show()

@@ -21,6 +21,7 @@ export interface Stream {
 interface Pair {
   client: Socket
   server: Socket
+  connection: Connection
 }
 
 function finish(socket: Socket, how: Ending): void {
@@ -34,6 +35,9 @@ export class Proxy {
   private readonly pairs = new Set<Pair>()
   private listener: Server | undefined
   private held = false
+  private breaking = false
+  /** How many connections were broken at once. */
+  broken = 0
   private allowance = Infinity
   private requestBytes = Infinity
   private cutHow: Ending = 'reset'
@@ -63,10 +67,24 @@ export class Proxy {
       }))
   }
 
+  /** How many streams there are now, as far as the network can tell. */
+  get open(): number {
+    return [...this.pairs].filter(({ connection }) => connection.request.includes('GET /api/events')).length
+  }
+
   /** Refuses new connections; those that there are go on. */
   refuse(): void {
     this.listener?.close()
     this.listener = undefined
+  }
+
+  /** Takes new connections, and breaks each at once, until `mend`. */
+  breakAll(): void {
+    this.breaking = true
+  }
+
+  mend(): void {
+    this.breaking = false
   }
 
   /** Takes connections again. */
@@ -119,9 +137,14 @@ export class Proxy {
   }
 
   private join(client: Socket): void {
+    if (this.breaking) {
+      this.broken++
+      client.resetAndDestroy()
+      return
+    }
     const server = connect({ port: this.target, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
-    const pair = { client: client.setNoDelay(), server }
     const connection: Connection = { request: '', response: '', ended: undefined }
+    const pair = { client: client.setNoDelay(), server, connection }
     this.connections.push(connection)
     this.pairs.add(pair)
     let left = this.requestBytes

@@ -5,6 +5,10 @@ import { join } from 'node:path'
 import { chromium, type Browser } from 'playwright-core'
 import { test as base } from 'vitest'
 import { Broker, type BrokerOptions } from './broker.js'
+import { Gateway } from './gateway.js'
+import { Live, QUICK } from './live.js'
+import type { LiveOptions } from './live_page.js'
+import { Person } from './person.js'
 import { Proxy } from './proxy.js'
 import { Tab } from './tab.js'
 
@@ -24,9 +28,16 @@ export interface Scene {
   grace: Tab
 }
 
+export interface LiveScene {
+  broker: Broker
+  proxy: Proxy
+  ada: Live
+  grace: Person
+}
+
 export class World {
   private readonly brokers: Broker[] = []
-  private readonly proxies: Proxy[] = []
+  private readonly proxies: { close(): void }[] = []
 
   constructor(
     private readonly browser: Browser,
@@ -46,6 +57,39 @@ export class World {
     const proxy = await Proxy.start(broker.port)
     this.proxies.push(proxy)
     return proxy
+  }
+
+  async gateway(broker: Broker): Promise<Gateway> {
+    const gateway = await Gateway.start(broker.port)
+    this.proxies.push(gateway)
+    return gateway
+  }
+
+  person(at: { origin: string }, user: string, session?: string): Promise<Person> {
+    return Person.signIn(at, user, session)
+  }
+
+  /** A tab of a browser of its own on the page with the client, loaded, in which `user` is signed in, if any. */
+  async loaded(at: { origin: string }, user?: string, script?: string): Promise<Live> {
+    const context = await this.browser.newContext()
+    if (script !== undefined) await context.addInitScript(script)
+    const live = await new Live(await context.newPage(), at.origin).open()
+    return user === undefined ? live : live.signIn(user)
+  }
+
+  /** The same, whose stream is open. */
+  async live(at: { origin: string }, options: LiveOptions = QUICK, script?: string): Promise<Live> {
+    const live = await this.loaded(at, 'ada', script)
+    await live.begin(options)
+    return live.untilStatus('live')
+  }
+
+  /** Ada with the client behind a proxy, and Grace, who writes to her. */
+  async liveScene(options: LiveOptions = QUICK, args: string[] = [], script?: string): Promise<LiveScene> {
+    const broker = await this.broker(...args)
+    const proxy = await this.proxy(broker)
+    const [ada, grace] = await Promise.all([this.live(proxy, options, script), this.person(broker, 'grace')])
+    return { broker, proxy, ada, grace }
   }
 
   /** A tab with cookies of its own, in which nobody is signed in. */
@@ -92,13 +136,27 @@ export class World {
   }
 }
 
+function launch(ignoreDefaultArgs: string[] = []): Promise<Browser> {
+  return chromium.launch({
+    executablePath: process.env['PILLAR_CHROMIUM'] ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-background-networking', withoutFeatures],
+    ignoreDefaultArgs,
+  })
+}
+
+/** Has a world whose browser keeps pages for when somebody goes back, as browsers do that no tool has started. */
+export async function withPageCache(use: (world: World) => Promise<void>): Promise<void> {
+  const browser = await launch(['--disable-back-forward-cache'])
+  const world = new World(browser, await mkdtemp(join(tmpdir(), 'pillar-web-')))
+  await use(world)
+  await world.end()
+  await browser.close()
+}
+
 export const test = base.extend<{ browser: Browser; world: World }>({
   browser: [
     async ({}, use) => {
-      const browser = await chromium.launch({
-        executablePath: process.env['PILLAR_CHROMIUM'] ?? '/usr/bin/chromium',
-        args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-background-networking', withoutFeatures],
-      })
+      const browser = await launch()
       await use(browser)
       await browser.close()
     },

@@ -7,9 +7,15 @@ app:migrate { "CREATE TABLE notes (id INTEGER PRIMARY KEY, author TEXT NOT NULL,
 
 app:authenticate(pillar.auth.session)
 
-app:post("/api/login", { public = true, input = { user = "id" } }, function(req)
+app:post("/api/login", { public = true, input = { user = "id", maxAge = "integer 1.. optional" } }, function(req)
   local user = { id = req.input.user }
-  return 200, user, pillar.auth.signIn(req, user)
+  return 200, user, pillar.auth.signIn(req, user, { maxAge = req.input.maxAge })
+end)
+
+-- Streams ask anew who they are for.
+app:post("/api/logout", function(req)
+  pillar.disconnect { userId = req.user.id }
+  return 204, nil, pillar.auth.signOut(req)
 end)
 
 app:entity("note")
@@ -26,6 +32,16 @@ local function write(req, db)
 end
 
 app:post("/api/notes", { input = input }, write)
+
+-- What the server makes of a request by itself, its sender hears of too.
+app:post("/api/reminders", { input = input }, function(req, db)
+  local note = db:insert("notes", { author = "server", text = req.input.text })
+  emit_sync_event {
+    entity = "note", action = "created", entityId = note.id, targetUserIds = req.input.to, data = note,
+    sessionId = false,
+  }
+  return 201, note
+end)
 
 app:get("/api/notes", function(_, db)
   return db:values("SELECT text FROM notes ORDER BY id")

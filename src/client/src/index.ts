@@ -1,2 +1,3 @@
 export { createSync } from './sync.js'
+export { queued } from './queue/synthetic.js'
 export type * from './types.js'

@@ -26,7 +26,10 @@ export interface SyncEvent<Data = unknown> {
 export type SyncStatus = 'connecting' | 'live' | 'offline' | 'expired'
 
 export interface ResyncDetail {
-  /** The broker's (`trimmed`, `generation`, `ahead`, `lagged`, `malformed`), or the client's own: `user`, `gap`, `unresumed`. */
+  /**
+   * The broker's (`trimmed`, `generation`, `ahead`, `lagged`, `malformed`), or the client's own: `user`, `gap`, `unresumed`,
+   * and `unknown-answer`: a change was made, and its answer is lost.
+   */
   reason: string
 }
 
@@ -77,6 +80,7 @@ export interface QueueEntry {
   queuedAt: number
   /** When it was sent for the first time. */
   sentAt?: number
+  /** How often it was answered with 500 and the like, and is tried again. */
   attempts: number
 }
 
@@ -91,7 +95,7 @@ export interface ReplayedDetail {
   entry: QueueEntry
   response: StoredResponse
   /** Of a creation: what its `tempId` is called from now on. */
-  id?: string
+  id?: string | number
 }
 
 export interface FailureDetail {
@@ -159,7 +163,7 @@ export interface QueueOptions {
   /** Whether a POST makes a row, and so gets a temporary id. By default each does. */
   creates?: (request: { url: URL; body: unknown }) => boolean
   /** The id in the answer to a creation. By default its field `id`. */
-  idOf?: (body: unknown) => string | undefined
+  idOf?: (body: unknown) => string | number | undefined
 }
 
 export interface SyncOptions extends StreamOptions {
@@ -206,7 +210,7 @@ export interface SyncQueue {
   entries(): Promise<QueueEntry[]>
   /** Those that were refused. */
   failures(): Promise<FailureDetail[]>
-  /** Forgets a refused one. */
+  /** Forgets a refused one, or one that waits: then it is not sent again. */
   dismiss(seq: number): Promise<void>
   /** Puts a refused one back, at the queue's end, as a change of its own. */
   retry(seq: number): Promise<void>

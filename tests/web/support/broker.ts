@@ -1,7 +1,7 @@
 // The real broker, as a child process.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { access, writeFile } from 'node:fs/promises'
+import { access, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,8 @@ const binary = process.env['PILLAR_BINARY'] ?? join(source, 'build/pillar')
 export interface BrokerOptions {
   /** Its working directory, where the database is. */
   dir: string
+  /** The folder of its script in apps/; by default notes. */
+  app?: string
   /** By default any free one. */
   port?: number
   args?: string[]
@@ -54,7 +56,8 @@ export class Broker {
 
   /** Starts it, and does not wait until it listens. */
   constructor(readonly options: BrokerOptions) {
-    const args = ['run', join(source, 'tests/web/apps/notes/app.lua'), '--listen', `127.0.0.1:${options.port ?? 0}`]
+    const script = join(source, 'tests/web/apps', options.app ?? 'notes', 'app.lua')
+    const args = ['run', script, '--listen', `127.0.0.1:${options.port ?? 0}`]
     args.push('--database', `sqlite:${join(options.dir, 'app.db')}`)
     args.push('--retry-min', '20ms', '--retry-max', '40ms', '--drain-window', '0')
     args.push(...(options.args ?? []))
@@ -147,6 +150,17 @@ export class Broker {
 
   async release(): Promise<void> {
     await writeFile(join(this.options.dir, 'go'), '')
+  }
+
+  /** What apps/offline answers to changes from now on. */
+  async trouble(name: string): Promise<void> {
+    await writeFile(join(this.options.dir, 'trouble'), name)
+  }
+
+  /** What handlers of changes were called for, by apps/offline, one after the other. */
+  async calls(): Promise<string[]> {
+    const text = await readFile(join(this.options.dir, 'calls'), 'utf8').catch(() => '')
+    return text.split('\n').filter(Boolean)
   }
 
   /** One figure of GET /metrics. */

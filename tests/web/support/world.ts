@@ -9,6 +9,8 @@ import { Gateway } from './gateway.js'
 import { Live, QUICK } from './live.js'
 import type { LiveOptions } from './live_page.js'
 import { Person } from './person.js'
+import { Desk, Office } from './desk.js'
+import type { PageOptions } from './offline_page.js'
 import { Proxy } from './proxy.js'
 import { Tab } from './tab.js'
 
@@ -33,6 +35,13 @@ export interface LiveScene {
   proxy: Proxy
   ada: Live
   grace: Person
+}
+
+export interface DeskScene {
+  broker: Broker
+  proxy: Proxy
+  desk: Desk
+  office: Office
 }
 
 export class World {
@@ -90,6 +99,16 @@ export class World {
     const proxy = await this.proxy(broker)
     const [ada, grace] = await Promise.all([this.live(proxy, options, script), this.person(broker, 'grace')])
     return { broker, proxy, ada, grace }
+  }
+
+  /** A broker with apps/offline, a proxy before it, and a tab of Ada's that comes from there. */
+  async desk(options: PageOptions = {}, ...args: string[]): Promise<DeskScene> {
+    const broker = await this.keep(new Broker({ dir: this.dir, app: 'offline', args })).listening()
+    const proxy = await this.proxy(broker)
+    const desk = await new Desk(await (await this.browser.newContext()).newPage()).open(proxy.origin, options)
+    await desk.signIn('ada')
+    await desk.reload()
+    return { broker, proxy, desk, office: await Office.at(broker.origin) }
   }
 
   /** A tab with cookies of its own, in which nobody is signed in. */

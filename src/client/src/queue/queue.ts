@@ -1,23 +1,356 @@
-// The page's own changes.
+// The page's own changes: each is written down, sent, in the order in which they were made over all tabs, and answered.
+//
+// One tab at a time sends, whoever has the lock; when that tab is closed another one goes on. Without Web Locks, on pages that
+// come by plain http, each tab sends what is first by itself. Two that send the same entry do no harm: its key has the server
+// answer both alike, and neither goes on to a later entry before it is answered. The pages may be told twice.
 import type { Host } from '../host.js'
-import type { QueueOptions, SyncQueue } from '../types.js'
+import { fields, parse } from '../json.js'
+import { randomId } from '../random.js'
+import { retryAfter } from '../stream.js'
+import type { QueueDetail, QueueEntry, QueueOptions, Release, StoredResponse, SyncQueue } from '../types.js'
+import { meaning, type Meaning } from './answers.js'
+import { openStore, type Database } from './database.js'
+import * as entries from './entries.js'
+import { FLUSH, KICK, NONE, WAKE, type Call, type Draft, type Settlement } from './entries.js'
+import { hold, isHeld } from './locks.js'
+import { temporaryId, temporaryIds, textOf } from './rewrite.js'
+import { synthetic, toResponse } from './synthetic.js'
 
 export interface Queue extends SyncQueue {
   offlineFetch: typeof fetch
   close(): void
 }
 
-/** False for `options`: changes are sent at once, or not at all. */
-export function createQueue(host: Host, _options: QueueOptions | false = {}): Queue {
+/** A change that was made. */
+interface Written {
+  draft: Draft
+  isCreation: boolean
+  /** Missing where nothing can be kept. */
+  entry?: QueueEntry | undefined
+  release?: Release
+}
+
+/** What tabs tell each other. */
+interface Note {
+  settled?: Settlement
+  /** Nothing is sent before this time. */
+  until?: number
+  /** Nobody is signed in. */
+  isExpired?: boolean
+  /** There is something new, and whoever made it waits. */
+  isNew?: boolean
+}
+
+const DEFAULTS = {
+  maxEntries: 1000,
+  maxBodyBytes: 1_048_576,
+  requestTimeout: 30_000,
+  maxAttempts: 10,
+  keyAge: 23 * 3_600_000,
+  creates: () => true,
+  idOf(body: unknown): string | number | undefined {
+    const id = body instanceof Object && 'id' in body && body.id
+    return typeof id === 'string' || typeof id === 'number' ? id : undefined
+  },
+}
+
+/** A server may have said to come back tomorrow, and be well again in a minute. */
+const RETRY_AFTER_MAX = 300_000
+
+const isOffline = (): boolean => navigator.onLine === false
+
+/** False for `options`: there is no queue. Changes are sent at once, or not at all. */
+export function createQueue(host: Host, options: QueueOptions | false = {}): Queue {
+  const isOn = options && typeof indexedDB !== 'undefined'
+  const settings = { name: `pillar queue ${host.scope}`, ...DEFAULTS, ...options }
+  const { name, maxEntries, maxBodyBytes, requestTimeout, maxAttempts, keyAge, creates, idOf } = settings
+  const { use, close } = openStore(name)
+  const channel = isOn ? new BroadcastChannel(name) : undefined
+  /** By key: what to call with the answer to an entry, or without one when it is not sent for now. */
+  const waiting = new Map<string, (response?: StoredResponse) => void>()
+  let counts: QueueDetail = { length: 0, failed: 0 }
+  let timer: ReturnType<typeof setTimeout> | undefined
+  /** Whom this tab has noted as signed in. A tab that knows it from earlier must not overrule one that knows better. */
+  let noted: string | undefined
+  let isClosed = false
+  let isWarned = false
+  let sending = Promise.resolve()
+  let writing: Promise<unknown> = sending
+
+  const lockOf = (key: string): string => name + key
+
+  // --- what tabs tell each other, and their pages ---
+
+  function publish(note: Note): void {
+    if (isClosed) return
+    channel?.postMessage(note)
+    receive(note)
+  }
+
+  function receive({ settled, until, isExpired, isNew }: Note): void {
+    if (settled) hear(settled)
+    if (until) {
+      waiting.forEach((answer) => answer())
+      arm(until)
+    }
+    if (isExpired) host.expired()
+    // Whoever is to send it may be closed before it has.
+    if (isNew) timer ?? arm(Date.now() + requestTimeout)
+    else void count()
+  }
+
+  /** Each tab has a timer of its own, since those of tabs that nobody sees are late. */
+  function arm(time: number): void {
+    clearTimeout(timer)
+    timer = undefined
+    if (time === Infinity) return
+    timer = setTimeout(() => {
+      timer = undefined
+      void drain(KICK)
+    }, time - Date.now())
+  }
+
+  function hear(settled: Settlement): void {
+    const { entry, response, reason, id, isLost, isWaited } = settled
+    const answer = waiting.get(entry.key)
+    answer?.(response)
+    if (isLost) host.tell('pillar:resync', { reason: 'unknown-answer' })
+    if (isWaited) {
+      // Whoever made it has just stopped waiting.
+      if (!answer && entry.sessionId === host.sessionId) void settle({ ...settled, isWaited: false })
+    } else if (reason) host.tell('pillar:failure', { entry, reason, ...(response && { response }) })
+    else if (response && !isLost) host.tell('pillar:replayed', { entry, response, ...(id !== undefined && { id }) })
+  }
+
+  async function count(): Promise<void> {
+    const now = await own(async (db, user) => ({
+      length: await entries.countOf(db, 'entries', user),
+      failed: await entries.countOf(db, 'failures', user),
+    })).catch(() => counts)
+    if (isClosed || (now.length === counts.length && now.failed === counts.failed)) return
+    counts = now
+    host.tell('pillar:queue', now)
+  }
+
+  // --- sending ---
+
+  async function settle(settled: Settlement): Promise<boolean> {
+    await use((db) => entries.settle(db, settled))
+    publish({ settled })
+    return true
+  }
+
+  async function request({ method, url, headers, body, key, sessionId }: Draft, init: RequestInit): Promise<Response> {
+    const all = new Headers(headers)
+    // A token may be a newer one.
+    for (const [name, value] of await host.headers()) all.set(name, value)
+    all.set('Idempotency-Key', key)
+    all.set('X-Session-Id', sessionId)
+    return host.fetch(url, { ...init, method, headers: all, body: body ?? null, credentials: host.credentials })
+  }
+
+  /** Undefined if there is none. */
+  async function answerOf(entry: QueueEntry): Promise<StoredResponse | undefined> {
+    try {
+      const response = await request(entry, { redirect: 'manual', signal: AbortSignal.timeout(requestTimeout) })
+      return { status: response.status, headers: [...response.headers], body: await response.arrayBuffer() }
+    } catch {
+      return undefined
+    }
+  }
+
+  async function attempt(entry: QueueEntry): Promise<{ response?: StoredResponse; means: Meaning }> {
+    const response = await answerOf(entry)
+    if (!response) return { means: 'later' }
+    return { response, means: meaning(response, new Headers(entry.headers).get('Accept')) }
+  }
+
+  async function postpone(level: number, after: number | undefined): Promise<boolean> {
+    const until = await use((db) => entries.postpone(db, level, after && Math.min(after, RETRY_AFTER_MAX)))
+    publish({ until, isExpired: level === NONE })
+    return false
+  }
+
+  /** Sends an entry, and says whether to go on. */
+  async function send(entry: QueueEntry): Promise<boolean> {
+    let { response, means } = await attempt(entry)
+    if (means === 'login' && (await host.refresh())) ({ response, means } = await attempt(entry))
+    const isWaited = waiting.has(entry.key) || (await isHeld(lockOf(entry.key)))
+    if (isClosed) return false
+    const after = response && retryAfter(new Headers(response.headers))
+    if (means === 'login') return postpone(NONE, after)
+    if (means === 'later') return postpone(after === undefined ? KICK : WAKE, after)
+    const attempts = entry.attempts + 1
+    if (means === 'failing' && !isWaited && attempts < maxAttempts) {
+      await use((db) => entries.replace(db, { ...entry, attempts }))
+      return postpone(WAKE, after)
+    }
+    const reason = means === 'failing' || means === 'refused' ? means : undefined
+    const id = means === 'done' && response ? idOf(parse(textOf(response.body))) : undefined
+    return settle({ entry, response, reason, id, isWaited, isLost: means === 'unknown' })
+  }
+
+  /** Who is signed in, as far as this tab knows that anybody is: then it is what any tab has heard last. */
+  async function present(db: Database): Promise<string | undefined> {
+    const user = host.userId()
+    if (user !== undefined && user !== noted) await db.put('user', (noted = user), 0)
+    return user && db.get('user', 0)
+  }
+
+  async function step(call: Call): Promise<boolean> {
+    if (isClosed) return false
+    const next = isOffline()
+      ? { until: Infinity }
+      : await use(async (db) => entries.next(db, await present(db), call, keyAge))
+    if (!next) return false
+    if ('entry' in next) return next.reason ? settle(next) : send(next.entry)
+    receive({ until: next.until })
+    return false
+  }
+
+  async function run(call: Call): Promise<void> {
+    const release = await hold(name)
+    try {
+      while (await step(call));
+    } finally {
+      release()
+    }
+  }
+
+  /** Ends when there is nothing more to send, or nothing can be sent. */
+  function drain(urgency: number): Promise<void> {
+    const call = { urgency, since: Date.now() }
+    // Where the database fails: what is in it will be there when it works again.
+    return (sending = sending.then(() => run(call)).catch(() => receive({ until: Date.now() + requestTimeout })))
+  }
+
+  // --- what the page calls ---
+
+  /** Where nothing can be kept, as in the private windows of some browsers, changes are sent as they are. */
+  function warn(problem: unknown): undefined {
+    if (!isWarned) console.warn('pillar: changes are sent without a queue:', problem)
+    isWarned = true
+  }
+
+  function limit(what: string, value: number): DOMException {
+    return new DOMException(`a change beyond ${what}, ${value}`, 'QuotaExceededError')
+  }
+
+  /** Writes a change down. Its lock says that somebody waits for its answer. */
+  async function write(made: Request): Promise<Written> {
+    const { url, headers, signal } = made
+    const method = made.method.toUpperCase()
+    const body = await made.arrayBuffer()
+    signal.throwIfAborted()
+    if (isOn && body.byteLength > maxBodyBytes) throw limit('maxBodyBytes', maxBodyBytes)
+    const text = textOf(body)
+    const isCreation = method === 'POST' && creates({ url: new URL(url), body: parse(text) })
+    const draft = {
+      method,
+      url,
+      headers: [...headers],
+      key: headers.get('Idempotency-Key') ?? randomId(),
+      sessionId: host.sessionId,
+      queuedAt: Date.now(),
+      attempts: 0,
+      ...(body.byteLength > 0 && { body }),
+      ...(isCreation && fields(text)['id'] == null && { tempId: temporaryId() }),
+    }
+    const release = isOn && (await hold(lockOf(draft.key)).catch(warn))
+    if (!release) return { draft, isCreation }
+    const entry = await use((db) => add(db, draft)).catch(warn)
+    if (entry === null) release()
+    if (entry === null) throw limit('maxEntries', maxEntries)
+    return { draft, isCreation, entry, release }
+  }
+
+  async function add(db: Database, draft: Draft): Promise<QueueEntry | null> {
+    const userId = host.userId() ?? (isOffline() ? await db.get('user', 0) : undefined)
+    return entries.add(db, { ...draft, ...(userId !== undefined && { userId }) }, maxEntries)
+  }
+
+  /** Undefined when it is not sent for now. */
+  function answerTo({ key, seq }: QueueEntry, signal: AbortSignal): Promise<StoredResponse | undefined> {
+    return new Promise((resolve, reject) => {
+      const abort = (): void => {
+        reject(signal.reason)
+        void use((db) => entries.forget(db, seq, true)).then(() => publish({}))
+      }
+      if (signal.aborted) return abort()
+      signal.addEventListener('abort', abort)
+      waiting.set(key, resolve)
+      setTimeout(resolve, requestTimeout)
+      publish({ isNew: true })
+      void drain(KICK)
+    })
+  }
+
+  async function change(made: Request): Promise<Response> {
+    // One at a time: they are written down in the order in which they were made.
+    const turn = writing.then(() => write(made))
+    writing = turn.catch(() => {})
+    const { draft, isCreation, entry, release } = await turn
+    if (!entry) return request(draft, { signal: made.signal }).finally(release)
+    try {
+      const answer = isOffline() ? undefined : await answerTo(entry, made.signal)
+      return answer ? toResponse(entry.url, answer.status, answer.headers, answer.body) : synthetic(entry, isCreation)
+    } finally {
+      waiting.delete(entry.key)
+      release?.()
+      publish({})
+    }
+  }
+
+  /** The page may still call a row by its temporary id. */
+  async function read(made: Request): Promise<Response> {
+    if (!isOn || temporaryIds(made.url).length === 0) return host.fetch(made)
+    const url = await use((db) => entries.realText(db, made.url)).catch(() => made.url)
+    return host.fetch(new Request(url, made))
+  }
+
+  async function own<T>(read: (db: Database, user: string | undefined) => Promise<T>): Promise<T> {
+    return use(async (db) => read(db, await db.get('user', 0)))
+  }
+
+  async function edit(act: (db: Database) => Promise<void>): Promise<void> {
+    await use(act)
+    publish({})
+  }
+
+  const asleep = isOn ? host.onWake(() => void drain(WAKE)) : undefined
+  if (channel) {
+    channel.onmessage = ({ data }: MessageEvent<Note>) => receive(data)
+    void use(entries.prune).catch(warn)
+    void count()
+    void drain(WAKE)
+  }
+
   return {
-    length: 0,
-    failed: 0,
-    entries: () => Promise.resolve([]),
-    failures: () => Promise.resolve([]),
-    dismiss: () => Promise.resolve(),
-    retry: () => Promise.resolve(),
-    flush: () => Promise.resolve(),
-    offlineFetch: host.fetch,
-    close() {},
+    get length() {
+      return counts.length
+    },
+    get failed() {
+      return counts.failed
+    },
+    entries: async () => (isOn ? own(entries.entriesOf) : []),
+    failures: async () => (isOn ? own(entries.failuresOf) : []),
+    dismiss: (seq) => edit((db) => entries.forget(db, seq)),
+    async retry(seq) {
+      await edit((db) => entries.retry(db, seq, host.sessionId))
+      await drain(FLUSH)
+    },
+    flush: () => drain(FLUSH),
+    async offlineFetch(input, init) {
+      const made = new Request(input, init)
+      return /^(POST|PUT|PATCH|DELETE)$/i.test(made.method) ? change(made) : read(made)
+    },
+    close() {
+      isClosed = true
+      asleep?.()
+      clearTimeout(timer)
+      channel?.close()
+      waiting.forEach((answer) => answer())
+      close()
+    },
   }
 }

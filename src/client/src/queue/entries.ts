@@ -1,0 +1,177 @@
+// What the queue does with its database.
+import { randomId } from '../random.js'
+import { backoff } from '../timer.js'
+import type { FailureDetail, FailureReason, QueueEntry, StoredResponse } from '../types.js'
+import type { Database, Pause } from './database.js'
+import { realEntry, temporaryIds, temporaryIdsOf, withRealIds, type Id, type Ids } from './rewrite.js'
+
+/** How urgent an attempt is: there is something new, trying again is worth while, somebody insists. */
+export const KICK = 0
+export const WAKE = 1
+export const FLUSH = 2
+/** A pause of this level ends with anything new. */
+export const NONE = -1
+
+/** What became of an entry. */
+export interface Settlement {
+  entry: QueueEntry
+  response?: StoredResponse | undefined
+  /** Why it was not taken. */
+  reason?: FailureReason | undefined
+  /** Of a creation: what its temporary id is called from now on. */
+  id?: Id | undefined
+  /** It was made, and what was answered is not known. */
+  isLost?: boolean
+  /** Whoever made it waits for the response, and needs nothing else. */
+  isWaited?: boolean
+}
+
+/** Why, and when, an attempt was called for. */
+export interface Call {
+  urgency: number
+  since: number
+}
+
+/** What is to be sent, or has failed before it is sent; or the time before which nothing is. */
+export type Next = { entry: QueueEntry; reason?: FailureReason } | { until: number }
+
+/** An entry that has no place in the queue yet. */
+export type Draft = Omit<QueueEntry, 'seq'>
+
+/** How long a temporary id may be used after the real one is known. */
+const ID_AGE = 7 * 24 * 3_600_000
+const PAUSE_MIN = 1000
+const PAUSE_MAX = 30_000
+
+async function lookUp(db: Database, temps: string[]): Promise<Ids> {
+  const ids: Ids = new Map()
+  for (const temp of temps) {
+    const known = await db.get('ids', temp)
+    if (known) ids.set(temp, known.id)
+  }
+  return ids
+}
+
+/** A text with the real ids in the place of temporary ones. */
+export const realText = async (db: Database, text: string): Promise<string> =>
+  withRealIds(text, await lookUp(db, temporaryIds(text)))
+
+/** The database gives an entry its `seq`. */
+const append = (db: Database, draft: Draft): Promise<number> => db.add('entries', draft as QueueEntry)
+
+/** Gives the entry, or null if there is no room. */
+export async function add(db: Database, made: Draft, maxEntries: number): Promise<QueueEntry | null> {
+  if ((await db.count('entries')) + (await db.count('failures')) >= maxEntries) return null
+  const draft = realEntry(made, await lookUp(db, temporaryIdsOf(made)))
+  return { ...draft, seq: await append(db, draft) }
+}
+
+/** Writes an entry anew, unless it is gone. */
+export async function replace(db: Database, entry: QueueEntry): Promise<boolean> {
+  const tx = db.transaction('entries', 'readwrite')
+  const isThere = (await tx.store.getKey(entry.seq)) !== undefined
+  if (isThere) await tx.store.put(entry)
+  await tx.done
+  return isThere
+}
+
+/** The first that is not somebody else's. */
+async function first(db: Database, user: string | undefined): Promise<QueueEntry | undefined> {
+  let cursor = await db.transaction('entries').store.openCursor()
+  while (cursor && user !== undefined && !isOf(user, cursor.value)) cursor = await cursor.continue()
+  return cursor?.value
+}
+
+/** A clock that was set back must not make a pause longer. */
+function isOver({ at, until, level }: Pause, { urgency, since }: Call): boolean {
+  return at > Date.now() || (since >= at && (urgency > level || Date.now() >= until))
+}
+
+/** The entry as it is sent. What was sent once stays as it is. */
+async function resolve(db: Database, entry: QueueEntry): Promise<Next> {
+  if (entry.sentAt !== undefined) return { entry }
+  const ids = await lookUp(db, temporaryIdsOf(entry))
+  if ([...ids.values()].includes(undefined)) return { entry, reason: 'depends' }
+  return { entry: { ...realEntry(entry, ids), sentAt: Date.now() } }
+}
+
+/** What is to be done now, and notes that it is sent. Of people who may not be signed in nothing is sent. */
+export async function next(
+  db: Database,
+  user: string | undefined,
+  call: Call,
+  keyAge: number,
+): Promise<Next | undefined> {
+  const entry = await first(db, user)
+  if (!entry) return undefined
+  const pause = await db.get('pause', 0)
+  if (pause && !isOver(pause, call)) return pause
+  if (entry.userId !== undefined && user === undefined) return { until: Infinity }
+  if (entry.sentAt !== undefined && Date.now() - entry.sentAt > keyAge) return { entry, reason: 'uncertain' }
+  const found = await resolve(db, entry)
+  const isGone = 'entry' in found && !found.reason && !(await replace(db, found.entry))
+  return isGone ? next(db, user, call, keyAge) : found
+}
+
+export async function settle(db: Database, { entry, reason, response, id, isWaited }: Settlement): Promise<void> {
+  const { seq, tempId } = entry
+  if (!isWaited) {
+    if (tempId) await db.put('ids', { id, at: Date.now() }, tempId)
+    if (reason) await db.put('failures', { entry, reason, ...(response && { response }) })
+  }
+  await db.delete('entries', seq)
+  await db.delete('pause', 0)
+}
+
+/** Gives the time before which nothing is sent. `level`: see `Pause`. `after`: milliseconds, where the server has said it. */
+export async function postpone(db: Database, level: number, after: number | undefined): Promise<number> {
+  const attempts = ((await db.get('pause', 0))?.attempts ?? 0) + 1
+  const at = Date.now()
+  const until = level < KICK ? Infinity : at + (after ?? backoff(attempts - 1, PAUSE_MIN, PAUSE_MAX))
+  await db.put('pause', { attempts, at, until, level }, 0)
+  return until
+}
+
+/** Forgets an entry that waits; with `onlyUnsent` none that a server may know of. Or one that has failed. */
+export async function forget(db: Database, seq: number, onlyUnsent = false): Promise<void> {
+  const tx = db.transaction(['entries', 'failures', 'ids'], 'readwrite')
+  const entry = await tx.objectStore('entries').get(seq)
+  if (!onlyUnsent || entry?.sentAt === undefined) {
+    await tx.objectStore('entries').delete(seq)
+    if (entry?.tempId) await tx.objectStore('ids').put({ at: Date.now() }, entry.tempId)
+  }
+  await tx.objectStore('failures').delete(seq)
+  await tx.done
+}
+
+/** Puts one that has failed back, as a change that was just made. */
+export async function retry(db: Database, failed: number, sessionId: string): Promise<void> {
+  const failure = await db.get('failures', failed)
+  if (!failure) return
+  const { seq, sentAt, ...entry } = failure.entry
+  if (entry.tempId) await db.delete('ids', entry.tempId)
+  await db.delete('failures', failed)
+  await append(db, { ...entry, sessionId, key: randomId(), queuedAt: Date.now(), attempts: 0 })
+}
+
+/** Counts those of one user, without reading what may be large. */
+export async function countOf(db: Database, table: 'entries' | 'failures', user = ''): Promise<number> {
+  const known = await db.countFromIndex(table, 'user')
+  return (await db.count(table)) - known + (await db.countFromIndex(table, 'user', user))
+}
+
+const isOf = (user: string | undefined, { userId = user }: QueueEntry): boolean => userId === user
+
+export const entriesOf = async (db: Database, user: string | undefined): Promise<QueueEntry[]> =>
+  (await db.getAll('entries')).filter((entry) => isOf(user, entry))
+
+export const failuresOf = async (db: Database, user: string | undefined): Promise<FailureDetail[]> =>
+  (await db.getAll('failures')).filter(({ entry }) => isOf(user, entry))
+
+/** Forgets temporary ids that nobody uses any more. */
+export async function prune(db: Database): Promise<void> {
+  for (const temp of await db.getAllKeys('ids')) {
+    const known = await db.get('ids', temp)
+    if (known && Date.now() - known.at > ID_AGE) await db.delete('ids', temp)
+  }
+}

@@ -6,6 +6,7 @@ import type { SyncEvent, SyncStatus } from './types.js'
 
 export interface Feed extends Audience {
   status(): SyncStatus
+  /** Undefined too from when nobody is signed in until a stream says who is: it may be somebody else. */
   userId(): string | undefined
   /** A request found nobody signed in. */
   deny(): void
@@ -19,6 +20,7 @@ export function createFeed({ sessionId, tell }: Pick<Host, 'sessionId' | 'tell'>
   let userId: string | undefined
   let wasLive = false
   let denied = false
+  let isKnown = false
 
   function show(): void {
     const isOffline = phase === 'connecting' && !navigator.onLine
@@ -39,7 +41,7 @@ export function createFeed({ sessionId, tell }: Pick<Host, 'sessionId' | 'tell'>
 
   return {
     status: () => status,
-    userId: () => userId,
+    userId: () => (isKnown ? userId : undefined),
     show,
 
     state({ phase: now, userId: user, resumed }) {
@@ -47,12 +49,13 @@ export function createFeed({ sessionId, tell }: Pick<Host, 'sessionId' | 'tell'>
       phase = now
       wasLive ||= now === 'live'
       denied = false
-      show()
-      if (isBack) tell('pillar:reconnected', { resumed })
-      if (isBack && !resumed) resync('unresumed')
       // What the page shows is another user's, if it is another user now.
       const isAnother = userId !== undefined && user !== undefined && user !== userId
       userId = user ?? userId
+      isKnown = now === 'live' || (isKnown && now !== 'expired')
+      show()
+      if (isBack) tell('pillar:reconnected', { resumed })
+      if (isBack && !resumed) resync('unresumed')
       if (isAnother) resync('user')
     },
 
@@ -66,6 +69,7 @@ export function createFeed({ sessionId, tell }: Pick<Host, 'sessionId' | 'tell'>
 
     deny() {
       denied = true
+      isKnown = false
       show()
     },
   }

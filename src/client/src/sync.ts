@@ -63,6 +63,8 @@ function subscribe<Data>(
   return () => off.abort()
 }
 
+const RENEW_PAUSE = 30_000
+
 /** What happens to the page, and makes a difference to the stream and the queue. */
 function watchPage({ signal, feed, wake, onWake }: PageHost, link: Link, isWanted: () => boolean): void {
   const listen = <Name extends keyof WindowEventMap>(name: Name, hear: (event: WindowEventMap[Name]) => void): void =>
@@ -72,6 +74,15 @@ function watchPage({ signal, feed, wake, onWake }: PageHost, link: Link, isWante
   listen('offline', () => {
     link.cut()
     feed.show()
+  })
+  // A stream that was opened before the sign-in ended may go on for another user than the next one. If it is opened as it was,
+  // while changes are refused, there is no use in doing so again and again.
+  let renewedAt = 0
+  listen('pillar:status', ({ detail: { status } }) => {
+    if (status === 'live') wake()
+    if (status !== 'expired' || Date.now() < renewedAt + RENEW_PAUSE) return
+    renewedAt = Date.now()
+    link.cut()
   })
   // A page that goes, or is put to sleep, lets go of the stream at once, so that another tab can take it; it may come back.
   const comeBack = (): void => void (isWanted() && link.start())

@@ -163,6 +163,11 @@ export class Broker {
     return text.split('\n').filter(Boolean)
   }
 
+  /** Waits until there were so many. */
+  async begunCalls(count: number): Promise<void> {
+    await until(`${count} calls`, async () => (await this.calls()).length >= count)
+  }
+
   /** One figure of GET /metrics. */
   async metric(name: string): Promise<number> {
     const text = await (await fetch(`${this.origin}/metrics`)).text()

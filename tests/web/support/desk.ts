@@ -1,7 +1,7 @@
 // A tab on the page of apps/offline: it sends changes by offlineFetch.
 import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
-import type { Failure, PageOptions, Reply, Told } from './offline_page.js'
+import type { Entry, Failure, PageOptions, Reply, Told } from './offline_page.js'
 import { until } from './wait.js'
 
 type Names = Told['name']
@@ -12,6 +12,7 @@ export class Desk {
 
   /** Loads the page, with a Sync made like this. */
   async open(origin: string, options: PageOptions = {}): Promise<this> {
+    await this.page.goto('about:blank') // another fragment alone loads nothing
     await this.page.goto(`${origin}/#${encodeURIComponent(JSON.stringify(options))}`)
     await this.ready()
     return this
@@ -79,6 +80,38 @@ export class Desk {
       },
       () => this.state(),
     )
+  }
+
+  get origin(): string {
+    return new URL(this.page.url()).origin
+  }
+
+  async close(): Promise<void> {
+    await this.page.close()
+  }
+
+  async userId(): Promise<string | undefined> {
+    return this.page.evaluate(() => window.sync.userId)
+  }
+
+  /** Waits until its stream has said who it is. */
+  async untilLive(user = 'ada'): Promise<void> {
+    await until(`the stream of ${user}`, async () => (await this.userId()) === user)
+  }
+
+  /** What waits, of all tabs. */
+  async waiting(): Promise<Entry[]> {
+    return this.page.evaluate(() => window.waiting())
+  }
+
+  /** Has the page load without a network from now on. */
+  async keepPage(): Promise<void> {
+    await this.page.evaluate(() => window.keepPage())
+  }
+
+  /** What a look at the page does. */
+  async wake(): Promise<void> {
+    await this.page.evaluate(() => dispatchEvent(new Event('focus')))
   }
 
   async flush(): Promise<void> {

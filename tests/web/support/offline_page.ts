@@ -2,7 +2,7 @@
 import type { FailureReason, QueuedKind, QueueOptions, Sync } from '/pillar.js'
 
 /** An entry, or an answer, with its body as text. */
-interface Entry {
+export interface Entry {
   seq: number
   method: string
   url: string
@@ -42,7 +42,7 @@ export interface Reply {
 
 /** What the page's address may say. */
 export interface PageOptions {
-  queue?: Omit<QueueOptions, 'creates' | 'idOf'>
+  queue?: Omit<QueueOptions, 'creates' | 'idOf'> | false
   scope?: string
   /** Whether to open the stream. */
   connect?: boolean
@@ -59,12 +59,16 @@ declare global {
     sync: Sync
     told: Told[]
     ask(method: string, path: string, body?: object, init?: RequestInit): Promise<Reply>
-    /** `ask`, and abort it once `when` has said so. */
-    askAndAbort(method: string, path: string, body: object): { reply: Promise<Reply>; abort(): void }
     waiting(): Promise<Entry[]>
     failures(): Promise<Failure[]>
     signIn(user: string): Promise<number>
     /** Has the page load without a network from now on. */
     keepPage(): Promise<void>
   }
+}
+
+/** The id in an answer's body. */
+export function idOf({ body }: Reply): string {
+  if (body instanceof Object && 'id' in body && typeof body.id === 'string') return body.id
+  throw new Error(`no id in ${JSON.stringify(body)}`)
 }

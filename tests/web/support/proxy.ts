@@ -72,6 +72,13 @@ export class Proxy {
     return [...this.pairs].filter(({ connection }) => connection.request.includes('GET /api/events')).length
   }
 
+  /** How long the head of the last answer was that has gone through. Bytes. */
+  get headBytes(): number {
+    const { response = '' } = this.connections.findLast((one) => one.response !== '') ?? {}
+    const last = response.slice(response.lastIndexOf('HTTP/1.1 '))
+    return last.indexOf('\r\n\r\n') + 4
+  }
+
   /** Refuses new connections; those that there are go on. */
   refuse(): void {
     this.listener?.close()

@@ -55,12 +55,13 @@ export function openStore(name: string): Store {
   return {
     close,
     /** A connection may have ended without a word, so what fails is tried once more, with a new one. */
-    use: (act) =>
-      open()
-        .then(act)
-        .catch(() => {
-          close()
-          return open().then(act)
-        }),
+    async use(act) {
+      try {
+        return await act(await open())
+      } catch {
+        close()
+        return act(await open())
+      }
+    },
   }
 }

@@ -293,7 +293,9 @@ export function createQueue(host: Host, options: QueueOptions | false = {}): Que
     if (!entry) return request(draft, { signal: made.signal }).finally(release)
     try {
       const answer = isOffline() ? undefined : await answerTo(entry, made.signal)
-      return answer ? toResponse(entry.url, answer.status, answer.headers, answer.body) : synthetic(entry, isCreation)
+      if (answer) return toResponse(entry.url, answer.status, answer.headers, answer.body)
+      await count()
+      return synthetic(entry, isCreation)
     } finally {
       waiting.delete(entry.key)
       release?.()

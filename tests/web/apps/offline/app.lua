@@ -33,14 +33,15 @@ local function trouble()
   return text
 end
 
-local page = { ["Content-Type"] = "text/html; charset=utf-8" }
+-- Sign-in pages come from in front of an application. The cookie has the broker forget the answer, as if it came from there.
+local page = { ["Content-Type"] = "text/html; charset=utf-8", ["Set-Cookie"] = "csrf=1" }
 local html = "<!doctype html><form>Sign in</form>"
 
 -- What each trouble answers.
 local answers = {
   ["login page"] = function() return 200, html, page end,
   ["forbidden page"] = function() return 403, html, page end,
-  ["redirect"] = function() return 302, nil, { Location = "/login.html" } end,
+  ["redirect"] = function() return 302, nil, { Location = "/login.html", ["Set-Cookie"] = "csrf=1" } end,
   ["forbidden"] = function() pillar.fail(403, "forbidden", "this is not yours") end,
   ["broken"] = function() error("broken") end,
   ["slow down"] = function() return 429, { error = { code = "rate_limited" } }, { ["Retry-After"] = "1" } end,
@@ -169,9 +170,9 @@ app:post("/api/halves", { transaction = false, silent = true }, change(function(
 end))
 
 -- Waits for the file `go`.
-app:post("/api/slow", { transaction = false, silent = true }, change(function(req, db)
+app:post("/api/slow", { silent = true }, change(function(req, db)
   os.execute("while [ ! -e go ] && kill -0 $PPID; do sleep 0.02; done")
-  db:transaction(note, req, db, "slow")
+  note(req, db, "slow")
   return { slow = true }
 end))
 

@@ -32,6 +32,7 @@ window.signIn = async (user) => {
 
 window.sync = createSync({
   ...options,
+  queue: options.queue !== false && { ...options.queue, creates: ({ url }) => !url.pathname.endsWith('/touch') },
   ...(headers && { headers: () => headers }),
   ...(refreshAs && { refresh: async () => (await window.signIn(refreshAs)) === 200 }),
 })

@@ -47,6 +47,18 @@ local mistakes = {
   ["the tab that completed a task hears of it"] = { "tasks", "sessionId = session_id", "sessionId = false" },
   ["the tab that completed a task does not see the next one"] =
     { "tasks", 'emit("created", db, following, false)', 'emit("created", db, following)' },
+  ["how a task is filed is told to everybody"] =
+    { "marks", "targetUserIds = { user_id }", "targetUserIds = pillar.everyone" },
+  ["how a task is filed is told to nobody"] =
+    { "marks", "return emit(db, task, req.user.id)", "return of(db, task.id, req.user.id)" },
+  ["anybody's labels will do"] = { "marks", "WHERE id = ? AND ownerId = ?", "WHERE id = ? AND ? <> ''" },
+  ["the next one of a series is filed nowhere"] = { "tasks", "  marks.copy(db, task, following)\n", "" },
+  ["moving a task to the end makes no next one"] = { "tasks", "if task.done and not before.done and", "if false and" },
+  ["a task that is done makes one more next one"] = { "tasks", "and not before.done and", "and" },
+  ["a row may be changed and be no newer"] =
+    { "tasks", "math.max(pillar.now(), task and task.updatedAt + 1 or 0)", "pillar.now()" },
+  ["members of other projects are listed"] = { "members", "WHERE own.userId = ?", "WHERE own.userId <> ?" },
+
   ["whoever signs out keeps the session"] =
     { "session", 'db:exec("DELETE FROM sessions WHERE token = ?", token_of(req))', "" },
   ["whoever signs out keeps the streams"] = { "session", "pillar.disconnect { userId = req.user.id }", "" },
@@ -65,7 +77,8 @@ describe("the spec of the task board", function()
   before_each(function()
     dir = os.tmpname()
     os.remove(dir)
-    assert(os.execute(("cp -r '%s/examples/pillar' '%s'"):format(source, dir)))
+    local copy = "mkdir '%s' && cd '%s/examples/pillar' && cp -r app.lua app_spec.lua board '%s'"
+    assert(os.execute(copy:format(dir, source, dir)))
   end)
   after_each(function() os.execute(("rm -r '%s'"):format(dir)) end)
 

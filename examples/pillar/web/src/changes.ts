@@ -64,7 +64,13 @@ function ofRow(where: Where, change: Change, answer: unknown, [name = '', id]: s
 
 /** Who makes a project owns it. */
 function ownership({ userId }: Where, projectId: string): SyncEvent {
-  return { entity: 'member', action: 'created', entityId: userId, projectId, data: { projectId, userId, role: 'owner' } }
+  return {
+    entity: 'member',
+    action: 'created',
+    entityId: userId,
+    projectId,
+    data: { projectId, userId, role: 'owner' },
+  }
 }
 
 function ofMember(_: Where, { method, body }: Change, answer: unknown, path: string[]): SyncEvent[] {
@@ -111,18 +117,18 @@ export function creates(path: string): boolean {
   return /^\/api\/(tasks|projects|labels|categories)$/.test(path)
 }
 
-/** The same change, where a row has another id. */
-export function renamed(change: Change, from: string, to: string): Change {
-  const path = change.path.split('/').map((part) => (part === from ? to : part)).join('/')
-  const body = renamedIn(change.body, from, to)
+/** The same change, with ids as `now` says that they are. */
+export function renamed(change: Change, now: (id: string) => string): Change {
+  const path = change.path.split('/').map(now).join('/')
+  const body = renamedIn(change.body, now)
   return { ...change, path, body: isFields(body) ? body : {} }
 }
 
-function renamedIn(value: unknown, from: string, to: string): unknown {
-  if (value === from) return to
-  if (Array.isArray(value)) return value.map((one) => renamedIn(one, from, to))
+function renamedIn(value: unknown, now: (id: string) => string): unknown {
+  if (typeof value === 'string') return now(value)
+  if (Array.isArray(value)) return value.map((one) => renamedIn(one, now))
   if (!isFields(value)) return value
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, renamedIn(one, from, to)]))
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, renamedIn(one, now)]))
 }
 
 /** Whether a change is about a row, by path or by body. */
@@ -185,6 +191,8 @@ const describers: Record<string, Describer> = {
     const [was, is] = [before.members.get(key), after.members.get(key)]
     const name = nameOf(event.entityId ?? '')
     if (!is) return was ? (event.userId === event.entityId ? 'left the project' : `took ${name} out`) : ''
-    return was ? `made ${name} ${is.role === 'owner' ? 'an owner' : `an ${is.role}`.replace('an v', 'a v')}` : `added ${name}`
+    return was
+      ? `made ${name} ${is.role === 'owner' ? 'an owner' : `an ${is.role}`.replace('an v', 'a v')}`
+      : `added ${name}`
   },
 }

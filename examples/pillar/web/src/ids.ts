@@ -24,7 +24,7 @@ export class Ids {
   }
 
   /** What a row is called now. */
-  now(id: string): string {
+  readonly now = (id: string): string => {
     const next = this.real.get(id)
     return next === undefined ? id : this.now(next)
   }

@@ -1,7 +1,7 @@
 // Changes without an answer: on their way, or in the queue. What the page shows is the data with all of them applied.
 import type { QueueEntry } from 'pillar-client'
 import { apply } from './apply.js'
-import { renamed, told, type Change } from './changes.js'
+import { told, type Change } from './changes.js'
 import type { Data } from './model.js'
 import { isFields, type Fields } from './rows.js'
 
@@ -37,9 +37,4 @@ export function reconciled(pending: readonly Change[], known: readonly string[],
   const kept = pending.filter(({ key }) => inQueue.has(key) || !known.includes(key))
   const keys = new Set(kept.map(({ key }) => key))
   return [...kept, ...entries.filter(({ key }) => !keys.has(key)).map(fromEntry)]
-}
-
-/** After a row was given its id. */
-export function withId(pending: readonly Change[], tempId: string, id: string): Change[] {
-  return pending.map((change) => renamed(change, tempId, id))
 }

@@ -28,7 +28,11 @@ function step(board: HTMLElement, { x, y }: Point): boolean {
 }
 
 /** Goes on until the function that it returns is called. */
-export function autoScroll(board: RefObject<HTMLElement | null>, point: () => Point | undefined, moved: () => void): () => void {
+export function autoScroll(
+  board: RefObject<HTMLElement | null>,
+  point: () => Point | undefined,
+  moved: () => void,
+): () => void {
   let frame = 0
   const turn = (): void => {
     const at = point()

@@ -7,7 +7,7 @@ import { creates, describe, mentions, renamed, told, type Change } from './chang
 import { Ids, randomKey } from './ids.js'
 import { loadData } from './load.js'
 import { NOTHING, type Data, type User } from './model.js'
-import { fromEntry, reconciled, withId, withPending } from './pending.js'
+import { fromEntry, reconciled, withPending } from './pending.js'
 import { isFields, type Fields } from './rows.js'
 
 /** Something that somebody did. */
@@ -173,11 +173,16 @@ export class Store {
    */
   async change(method: string, path: string, body: Fields = {}): Promise<string | undefined> {
     const tempId = method === 'POST' && creates(path) ? this.ids.temporary() : undefined
-    const change: Change = { key: randomKey(), method, path, body, queued: false, ...(tempId && { tempId }) }
+    const asked: Change = { key: randomKey(), method, path, body, queued: false, ...(tempId && { tempId }) }
+    const change = renamed(asked, this.ids.now)
     const before = this.shown()
     this.setPending([...this.pending, change])
     const sent = this.send(change, before)
-    if (tempId !== undefined) this.ids.expect(tempId, sent.then(() => {}))
+    if (tempId !== undefined)
+      this.ids.expect(
+        tempId,
+        sent.then(() => {}),
+      )
     return sent
   }
 
@@ -229,7 +234,7 @@ export class Store {
   private named(tempId: string | undefined, id: string | undefined): void {
     if (tempId === undefined || id === undefined) return
     this.ids.rename(tempId, id)
-    this.pending = withId(this.pending, tempId, id)
+    this.pending = this.pending.map((change) => renamed(change, this.ids.now))
   }
 
   private giveUp(change: Change, why: string): void {
@@ -250,7 +255,7 @@ export class Store {
 
   replayed({ entry, response, id }: ReplayedDetail): void {
     const change = this.pending.find(({ key }) => key === entry.key) ?? fromEntry(entry)
-    this.settle(change, bodyOf(response), id, this.base)
+    this.settle(change, bodyOf(response), id === undefined ? undefined : String(id), this.base)
   }
 
   failed({ entry }: FailureDetail): void {
@@ -264,7 +269,7 @@ export class Store {
 
   /** What a change is to do, for those who have to decide what becomes of it. */
   private inWords(given: Change): string {
-    const change = this.named_(given)
+    const change = renamed(given, this.ids.now)
     const data = this.view.data
     const [event] = told({ data, userId: this.user.id }, change)
     const title = event && data.tasks.get(event.entityId ?? '')?.title
@@ -273,10 +278,6 @@ export class Store {
     if (/\/members/.test(change.path)) return `${verb} a member`
     if (/\/complete$/.test(change.path)) return `Completing “${title ?? 'a task'}”`
     return `${verb} “${title ?? (typeof own === 'string' ? own : (event?.entity ?? 'something'))}”`
-  }
-
-  private named_(change: Change): Change {
-    return change.path.split('/').reduce((soFar, part) => renamed(soFar, part, this.ids.now(part)), change)
   }
 
   // --- what is shown ---
@@ -326,5 +327,7 @@ function bodyOf(response: StoredResponse | undefined): unknown {
 function reasonOf({ reason, response }: FailureDetail): string {
   if (reason === 'depends') return 'it concerns something that could not be added'
   if (reason === 'uncertain') return 'its answer was lost, so it may have been saved already'
-  return messageOf(bodyOf(response)) ?? (response ? `the server answered ${response.status}` : 'the server did not take it')
+  return (
+    messageOf(bodyOf(response)) ?? (response ? `the server answered ${response.status}` : 'the server did not take it')
+  )
 }

@@ -53,7 +53,10 @@ export function useDraft(task: Task): Draft {
   return {
     values,
     set,
-    changes: FIELDS.filter(isMine).reduce<Partial<Values>>((soFar, field) => ({ ...soFar, ...part(field, values) }), {}),
+    changes: FIELDS.filter(isMine).reduce<Partial<Values>>(
+      (soFar, field) => ({ ...soFar, ...part(field, values) }),
+      {},
+    ),
     isContested: (field) => isMine(field) && seen[field] !== undefined && seen[field] !== task[field],
     takeTheirs,
     keepMine: (field) => setSeen((before) => ({ ...before, ...part(field, task) })),

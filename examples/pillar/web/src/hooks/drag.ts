@@ -152,10 +152,14 @@ function listen(element: HTMLElement, moves: Moves): () => void {
     event.preventDefault()
     event.stopPropagation()
   }
-  window.addEventListener('pointerup', () => {
-    if (!moves.isDragging()) return
-    window.addEventListener('click', swallow, { capture: true, once: true })
-    setTimeout(() => window.removeEventListener('click', swallow, { capture: true }))
-  }, { signal, capture: true })
+  window.addEventListener(
+    'pointerup',
+    () => {
+      if (!moves.isDragging()) return
+      window.addEventListener('click', swallow, { capture: true, once: true })
+      setTimeout(() => window.removeEventListener('click', swallow, { capture: true }))
+    },
+    { signal, capture: true },
+  )
   return () => over.abort()
 }

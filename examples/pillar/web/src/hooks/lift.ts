@@ -43,7 +43,8 @@ function indexOf(columns: Columns, lift: Lift): number {
 function carried(columns: Columns, lift: Lift, key: string): Spot {
   const index = indexOf(columns, lift)
   const { columnId } = lift.spot
-  if (key === 'ArrowUp' || key === 'ArrowDown') return spotAt(columns, lift, columnId, index + (key === 'ArrowUp' ? -1 : 1))
+  if (key === 'ArrowUp' || key === 'ArrowDown')
+    return spotAt(columns, lift, columnId, index + (key === 'ArrowUp' ? -1 : 1))
   const column = COLUMNS.findIndex(({ id }) => id === columnId) + (key === 'ArrowLeft' ? -1 : 1)
   return spotAt(columns, lift, COLUMNS[Math.max(0, Math.min(column, COLUMNS.length - 1))]?.id ?? columnId, index)
 }
@@ -78,7 +79,9 @@ export function useLift(columns: Columns, onDrop: (taskId: string, spot: Spot) =
       if (key !== ' ') return false
       const lifted = { taskId: task.id, spot: spotOf(columns, task) }
       setLift(lifted)
-      say(`Lifted “${task.title}”: ${placeText(columns, lifted)}. Arrow keys move it, Space puts it down, Escape puts it back.`)
+      say(
+        `Lifted “${task.title}”: ${placeText(columns, lifted)}. Arrow keys move it, Space puts it down, Escape puts it back.`,
+      )
       return true
     }
     if (key === 'Escape') cancel()

@@ -53,7 +53,7 @@ export function ActivityPanel({ project, onClose }: { project: Project | undefin
       {shown.length === 0 ? (
         <p className="empty">What you and others do shows up here.</p>
       ) : (
-        <ol className="activity-list">
+        <ol className="activity-list" tabIndex={0} aria-label="Latest first">
           {shown.map((one) => (
             <Item key={one.id} activity={one} />
           ))}

@@ -21,8 +21,11 @@ interface Props {
 export function Avatar({ userId, name, size = 'medium', labelled = false }: Props): ReactNode {
   const label = labelled ? { role: 'img', 'aria-label': name, title: name } : { 'aria-hidden': true }
   return (
-    <span className={`avatar avatar-${size}`} data-hue={hueOf(userId)} {...label}>
-      {name.slice(0, 1).toUpperCase()}
-    </span>
+    <span
+      className={`avatar avatar-${size}`}
+      data-hue={hueOf(userId)}
+      data-initial={name.slice(0, 1).toUpperCase()}
+      {...label}
+    />
   )
 }

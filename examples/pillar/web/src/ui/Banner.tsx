@@ -1,6 +1,6 @@
 // What stands above the board while something is not as it should be.
 import { useSyncQueue, useSyncStatus } from 'pillar-client/react'
-import { useState, type ReactNode } from 'react'
+import { useEffect, useState, type ReactNode } from 'react'
 import { post } from '../api.js'
 import { useSession } from '../hooks/board.js'
 import { Icon } from './Icon.js'
@@ -9,13 +9,25 @@ function changes(count: number): string {
   return count === 1 ? '1 change' : `${count} changes`
 }
 
+/** Each change is in the queue for a moment: that is not worth a word. */
+const MOMENT_MS = 800
+
+function useLasting(now: boolean): boolean {
+  const [lasts, setLasts] = useState(false)
+  useEffect(() => {
+    if (!now) return setLasts(false)
+    const timer = setTimeout(() => setLasts(true), MOMENT_MS)
+    return () => clearTimeout(timer)
+  }, [now])
+  return now && lasts
+}
+
 export function Banner(): ReactNode {
   const status = useSyncStatus()
   const { length } = useSyncQueue()
+  const isSending = useLasting(status === 'live' && length > 0)
   if (status === 'expired') return <ExpiredBanner waiting={length} />
-  if (status === 'live' && length === 0) return null
-  if (status === 'connecting' && length === 0) return null
-  const isSending = status === 'live'
+  if (status === 'live' ? !isSending : status === 'connecting' && length === 0) return null
   return (
     <div className="banner" data-kind={isSending ? 'sending' : 'offline'} role="status">
       <Icon name={isSending ? 'clock' : 'cloud'} />

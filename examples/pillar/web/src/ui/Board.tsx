@@ -109,7 +109,12 @@ export function Board({ project, filter }: { project: Project; filter: ReadonlyS
       </div>
       {drag && dragged && <Ghost task={dragged} drag={drag} box={ghost} />}
       {open !== undefined && (
-        <TaskDialog key={store.ids.keyOf(open)} taskId={store.ids.now(open)} canEdit={canEdit} onClose={() => setOpen(undefined)} />
+        <TaskDialog
+          key={store.ids.keyOf(open)}
+          taskId={store.ids.now(open)}
+          canEdit={canEdit}
+          onClose={() => setOpen(undefined)}
+        />
       )}
     </>
   )
@@ -131,7 +136,13 @@ function Ghost({ task, drag: { left, top, width }, box }: GhostProps): ReactNode
 }
 
 /** On a phone: one column at a time, and the way to the others. */
-function ColumnTabs({ columns, board }: { columns: Columns; board: React.RefObject<HTMLDivElement | null> }): ReactNode {
+function ColumnTabs({
+  columns,
+  board,
+}: {
+  columns: Columns
+  board: React.RefObject<HTMLDivElement | null>
+}): ReactNode {
   const show = (id: string): void => {
     const column = board.current?.querySelector(`[data-column="${id}"]`)
     const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth'

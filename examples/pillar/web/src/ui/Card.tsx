@@ -118,38 +118,38 @@ function CardFoot({ task }: { task: Task }): ReactNode {
   return (
     <div className="card-foot">
       <div className="metas">
-      {dueDate && (
-        <span className="meta due" data-kind={done ? 'later' : dueKind(dueDate)}>
-          <Icon name="calendar" />
-          <span className="unseen">Due: </span>
-          {dueText(dueDate)}
-        </span>
-      )}
-      {recurrence && (
-        <span className="meta">
-          <Icon name="repeat" />
-          {recurrence}
-        </span>
-      )}
-      {category && (
-        <span className="meta">
-          <Icon name="tag" />
-          <span className="unseen">Category: </span>
-          {category.name}
-        </span>
-      )}
-      {description && (
-        <span className="meta" title="It has a description">
-          <Icon name="text" />
-          <span className="unseen">with a description</span>
-        </span>
-      )}
-      {isWaiting && (
-        <span className="meta waiting" title="Waits to be sent">
-          <Icon name="clock" />
-          <span className="unseen">waits to be sent</span>
-        </span>
-      )}
+        {dueDate && (
+          <span className="meta due" data-kind={done ? 'later' : dueKind(dueDate)}>
+            <Icon name="calendar" />
+            <span className="unseen">Due: </span>
+            {dueText(dueDate)}
+          </span>
+        )}
+        {recurrence && (
+          <span className="meta">
+            <Icon name="repeat" />
+            {recurrence}
+          </span>
+        )}
+        {category && (
+          <span className="meta">
+            <Icon name="tag" />
+            <span className="unseen">Category: </span>
+            {category.name}
+          </span>
+        )}
+        {description && (
+          <span className="meta" title="It has a description">
+            <Icon name="text" />
+            <span className="unseen">with a description</span>
+          </span>
+        )}
+        {isWaiting && (
+          <span className="meta waiting" title="Waits to be sent">
+            <Icon name="clock" />
+            <span className="unseen">waits to be sent</span>
+          </span>
+        )}
       </div>
       {assigneeId && <Avatar userId={assigneeId} name={store.nameOf(assigneeId)} size="small" labelled />}
     </div>

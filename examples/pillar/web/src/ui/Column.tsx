@@ -50,8 +50,9 @@ export function Column(props: Props): ReactNode {
       <header className="column-head">
         <span className="column-dot" data-column-kind={id} aria-hidden="true" />
         <h2 id={heading}>{name}</h2>
-        <span className="count" aria-label={`${tasks.length} tasks`}>
+        <span className="count">
           {tasks.length}
+          <span className="unseen">tasks</span>
         </span>
         <span className="spacer" />
         {canEdit && (
@@ -77,7 +78,10 @@ export function Column(props: Props): ReactNode {
 
 function emptyText(id: string, isFiltered: boolean): string {
   if (isFiltered) return 'Nothing here has these labels.'
-  return { todo: 'Nothing to do. Add the first task.', doing: 'Drag a task here when you begin it.' }[id] ?? 'Nothing done yet.'
+  return (
+    { todo: 'Nothing to do. Add the first task.', doing: 'Drag a task here when you begin it.' }[id] ??
+    'Nothing done yet.'
+  )
 }
 
 function Gap({ height }: { height: number }): ReactNode {

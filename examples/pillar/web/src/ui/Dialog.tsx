@@ -1,6 +1,7 @@
-// A modal dialog: the browser keeps the focus in it, and gives it back afterwards.
+// A modal dialog: the browser keeps the focus in it. What is outside of it cannot be used, so problems are shown inside.
 import { useEffect, useId, useRef, type ReactNode } from 'react'
 import { Icon } from './Icon.js'
+import { Notices } from './Notices.js'
 
 interface Props {
   title: string
@@ -42,6 +43,7 @@ export function Dialog({ title, children, onClose, className = '' }: Props): Rea
         </header>
         {children}
       </div>
+      <Notices />
     </dialog>
   )
 }

@@ -62,7 +62,12 @@ function Members({ project, onOpen }: { project: Project; onOpen: () => void }):
   const members = membersOf(data, project.id)
   const names = members.map(({ userId }) => store.nameOf(userId)).join(', ')
   return (
-    <button type="button" className="members-button" aria-label={`Members and settings: ${names}`} onClick={onOpen}>
+    <button
+      type="button"
+      className="members-button"
+      aria-label={`Share, members and settings: ${names}`}
+      onClick={onOpen}
+    >
       <span className="avatar-row">
         {members.slice(0, 4).map(({ userId }) => (
           <Avatar key={userId} userId={userId} name={store.nameOf(userId)} />

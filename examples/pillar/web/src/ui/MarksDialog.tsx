@@ -54,7 +54,11 @@ function LabelRow({ label: { id, name, color } }: { label: Label }): ReactNode {
         color={colorOf(color)}
         onChange={(next) => void store.change('PATCH', path, { color: next })}
       />
-      <NameField label={`Name of the label ${name}`} name={name} onRename={(next) => void store.change('PATCH', path, { name: next })} />
+      <NameField
+        label={`Name of the label ${name}`}
+        name={name}
+        onRename={(next) => void store.change('PATCH', path, { name: next })}
+      />
       <RemoveButton name={name} onRemove={() => void store.change('DELETE', path)} />
     </li>
   )
@@ -112,7 +116,13 @@ function Categories(): ReactNode {
 
 function RemoveButton({ name, onRemove }: { name: string; onRemove: () => void }): ReactNode {
   return (
-    <button type="button" className="icon-button" aria-label={`Delete ${name}`} title={`Delete ${name}`} onClick={onRemove}>
+    <button
+      type="button"
+      className="icon-button"
+      aria-label={`Delete ${name}`}
+      title={`Delete ${name}`}
+      onClick={onRemove}
+    >
       <Icon name="trash" />
     </button>
   )

@@ -21,7 +21,11 @@ export function Notices(): ReactNode {
                 <strong>{what}</strong> was not saved: {why}.
               </p>
               <div className="notice-buttons">
-                <button type="button" className="button button-small" onClick={() => settle(queue.retry(detail.entry.seq))}>
+                <button
+                  type="button"
+                  className="button button-small"
+                  onClick={() => settle(queue.retry(detail.entry.seq))}
+                >
                   Try again
                 </button>
                 <button

@@ -107,7 +107,12 @@ function AddMember({ project, path }: { project: Project; path: string }): React
         void store.change('POST', path, { userId, role })
       }}
     >
-      <select className="input" aria-label="Who is to come in" value={userId} onChange={(event) => choose(event.target.value)}>
+      <select
+        className="input"
+        aria-label="Who is to come in"
+        value={userId}
+        onChange={(event) => choose(event.target.value)}
+      >
         {others.map(({ id, name }) => (
           <option key={id} value={id}>
             {name}

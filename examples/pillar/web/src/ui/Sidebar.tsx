@@ -37,7 +37,13 @@ export function Sidebar(props: Props): ReactNode {
         <div className="brand">
           <Logo />
           <span>Task board</span>
-          <button ref={close} type="button" className="icon-button only-narrow" aria-label="Close the menu" onClick={onClose}>
+          <button
+            ref={close}
+            type="button"
+            className="icon-button only-narrow"
+            aria-label="Close the menu"
+            onClick={onClose}
+          >
             <Icon name="close" />
           </button>
         </div>
@@ -99,7 +105,12 @@ function Filters({ filter, onFilter, onEditMarks }: Props): ReactNode {
     <section className="side-section" aria-labelledby="labels-heading">
       <div className="side-head">
         <h2 id="labels-heading">Labels and categories</h2>
-        <button type="button" className="icon-button icon-small" aria-label="Edit labels and categories" onClick={onEditMarks}>
+        <button
+          type="button"
+          className="icon-button icon-small"
+          aria-label="Edit labels and categories"
+          onClick={onEditMarks}
+        >
           <Icon name="settings" />
         </button>
       </div>

@@ -35,7 +35,12 @@ function Editor({ task, isGone, canEdit, onClose }: Props & { task: Task; isGone
   const draft = useDraft(task)
   const name = useName(task.id)
   const stored: MarksDraft = data.marks.get(task.id) ?? NO_MARKS
-  const [marks, setMarks] = useState<MarksDraft>()
+  const [picked, setPicked] = useState<MarksDraft>()
+  // A label that was made a moment ago may have been named by the server since.
+  const marks = picked && {
+    labelIds: picked.labelIds.map(store.ids.now),
+    categoryId: picked.categoryId && store.ids.now(picked.categoryId),
+  }
   const [isLeaving, setLeaving] = useState(false)
   const isEdited = Object.keys(draft.changes).length > 0
   const isMarked = marks !== undefined && !sameMarks(marks, stored)
@@ -52,7 +57,11 @@ function Editor({ task, isGone, canEdit, onClose }: Props & { task: Task; isGone
     const { title, columnId } = draft.changes
     const column = columnId === undefined ? [] : tasksOf(data, projectId, columnId)
     const order = columnId === undefined ? undefined : orderAt(column, column.at(-1)?.id)
-    return { ...draft.changes, ...(title !== undefined && { title: title.trim() }), ...(order !== undefined && { order }) }
+    return {
+      ...draft.changes,
+      ...(title !== undefined && { title: title.trim() }),
+      ...(order !== undefined && { order }),
+    }
   }
   const restore = (): Promise<unknown> => {
     const { title, description, columnId, assigneeId, dueDate, recurrence } = draft.values
@@ -81,7 +90,7 @@ function Editor({ task, isGone, canEdit, onClose }: Props & { task: Task; isGone
             <TextFields task={task} draft={draft} />
             <Properties task={task} draft={draft} />
           </fieldset>
-          <MarksPicker marks={marks ?? stored} onChange={setMarks} />
+          <MarksPicker marks={marks ?? stored} onChange={setPicked} />
           <TaskHistory task={task} />
         </div>
         <footer className="dialog-foot">
@@ -224,11 +233,12 @@ function Theirs({ task, draft, field }: FieldProps & { field: Field }): ReactNod
   const name = useName(task.id)
   if (!draft.isContested(field)) return null
   const value = task[field]
-  const shown = field === 'assigneeId' && value ? store.nameOf(value) : field === 'columnId' ? columnName(task.columnId) : value
+  const shown =
+    field === 'assigneeId' && value ? store.nameOf(value) : field === 'columnId' ? columnName(task.columnId) : value
   return (
     <div className="conflict" role="alert">
       <p>
-        {whoChanged(name)} changed this while you were editing: <q>{shown || 'nothing'}</q>
+        {whoChanged(name)} changed this while you were editing: <strong>{shown ? `“${shown}”` : 'nothing'}</strong>
       </p>
       <div className="notice-buttons">
         <button type="button" className="button button-small" onClick={() => draft.takeTheirs(field)}>

@@ -47,7 +47,10 @@ export function Workspace({ onSignedOut }: { onSignedOut: () => void }): ReactNo
   const [project, choose] = useProject()
   const [open, setOpen] = useState<Open>()
   const [isMenuOpen, setMenuOpen] = useState(false)
-  const [activity, setActivity] = useStored('board activity', matchMedia('(min-width: 75rem)').matches ? 'open' : 'closed')
+  const [activity, setActivity] = useStored(
+    'board activity',
+    matchMedia('(min-width: 75rem)').matches ? 'open' : 'closed',
+  )
   const menuButton = useRef<HTMLButtonElement>(null)
   const [filter, setFilter] = useState<ReadonlySet<string>>(new Set())
 

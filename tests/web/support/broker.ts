@@ -13,11 +13,11 @@ const binary = process.env['PILLAR_BINARY'] ?? join(source, 'build/pillar')
 export interface BrokerOptions {
   /** Its working directory, where the database is. */
   dir: string
-  /** The folder of its script in apps/; by default notes. */
-  app?: string
   /** By default any free one. */
   port?: number
   args?: string[]
+  /** Relative to the checkout; by default the notes. */
+  script?: string
   /** Signs sessions; by default the same for all brokers. */
   secret?: string
 }
@@ -56,7 +56,7 @@ export class Broker {
 
   /** Starts it, and does not wait until it listens. */
   constructor(readonly options: BrokerOptions) {
-    const script = join(source, 'tests/web/apps', options.app ?? 'notes', 'app.lua')
+    const script = join(source, options.script ?? 'tests/web/apps/notes/app.lua')
     const args = ['run', script, '--listen', `127.0.0.1:${options.port ?? 0}`]
     args.push('--database', `sqlite:${join(options.dir, 'app.db')}`)
     args.push('--retry-min', '20ms', '--retry-max', '40ms', '--drain-window', '0')

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { chromium, type Browser } from 'playwright-core'
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions } from 'playwright-core'
 import { test as base } from 'vitest'
 import { Broker, type BrokerOptions } from './broker.js'
 import { Gateway } from './gateway.js'
@@ -57,6 +57,16 @@ export class World {
     return this.keep(new Broker({ dir: this.dir, args })).listening()
   }
 
+  /** A broker with the task board. */
+  async board(...args: string[]): Promise<Broker> {
+    return this.keep(new Broker({ dir: this.dir, args, script: 'examples/pillar/app.lua' })).listening()
+  }
+
+  /** A browser of somebody else: with cookies of its own, and nobody signed in. */
+  async context(options: BrowserContextOptions = {}): Promise<BrowserContext> {
+    return this.browser.newContext(options)
+  }
+
   /** One more broker on the port and the database of `before`. It may not listen yet. */
   successor(before: Broker, changes?: Partial<BrokerOptions>): Broker {
     return this.keep(before.successor(changes))
@@ -103,7 +113,8 @@ export class World {
 
   /** A broker with apps/offline, a proxy before it, and a tab of Ada's that comes from there. */
   async desk(options: PageOptions = {}, ...args: string[]): Promise<DeskScene> {
-    const broker = await this.keep(new Broker({ dir: this.dir, app: 'offline', args })).listening()
+    const script = 'tests/web/apps/offline/app.lua'
+    const broker = await this.keep(new Broker({ dir: this.dir, script, args })).listening()
     const proxy = await this.proxy(broker)
     const desk = await new Desk(await (await this.browser.newContext()).newPage()).open(proxy.origin, options)
     await desk.signIn('ada')

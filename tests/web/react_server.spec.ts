@@ -1,6 +1,7 @@
 // Rendering where there is no window.
 import { createElement } from 'react'
 import { renderToString } from 'react-dom/server'
+import { offlineQueue } from 'pillar-client'
 import { RealtimeProvider, useSync, useSyncSubscription } from 'pillar-client/react'
 import { describe, expect, test } from 'vitest'
 import { Badge } from './apps/react/badge.js'
@@ -15,7 +16,7 @@ function Listener(): string {
 describe('on a server', () => {
   test('a page is rendered as one that is about to connect', () => {
     expect('window' in globalThis).toBe(false)
-    const options = { refresh: () => true, queue: { maxEntries: 10 } }
+    const options = { refresh: () => true, queue: offlineQueue({ maxEntries: 10 }) }
     const page = createElement(RealtimeProvider, options, createElement(Badge), createElement(Listener))
     expect(renderToString(page)).toBe('<p id="badge">connecting, 0 waiting, 0 failed</p>')
   })

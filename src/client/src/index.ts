@@ -1,3 +1,4 @@
-export { createSync } from './sync.js'
+export { offlineQueue } from './queue/queue.js'
 export { queued } from './queue/synthetic.js'
+export { createSync } from './sync.js'
 export type * from './types.js'

@@ -1,7 +1,7 @@
 // What a page has: a stream, and a queue.
 import { createLink, type Link } from './link.js'
 import { createHost, type PageHost } from './page_host.js'
-import { createQueue } from './queue/queue.js'
+import { plainQueue } from './queue/plain.js'
 import { withDefaults } from './settings.js'
 import type { EventHandler, Release, Sync, SyncEvent, SyncOptions } from './types.js'
 
@@ -11,7 +11,7 @@ export function createSync(options: SyncOptions = {}): Sync {
   const settings = withDefaults(options)
   const closing = new AbortController()
   const host = createHost(settings, closing.signal)
-  const queue = createQueue(host, isPage ? settings.queue : false)
+  const queue = (isPage && settings.queue ? settings.queue : plainQueue)(host)
   const link = isPage ? createLink(host, settings) : undefined
   /** How many have called `connect`, and not released it yet. */
   let users = 0

@@ -1,5 +1,7 @@
 // What the package takes and gives. The names are those of the wire, of C and of Lua.
 
+import type { Host } from './host.js'
+
 /** A change that somebody made, as the broker tells it. */
 export interface SyncEvent<Data = unknown> {
   entity: string
@@ -167,8 +169,8 @@ export interface QueueOptions {
 }
 
 export interface SyncOptions extends StreamOptions {
-  /** The offline queue's; false for none: then `offlineFetch` is `fetch` with the tab's session and a key. */
-  queue?: QueueOptions | false
+  /** `offlineQueue()`. Without it `offlineFetch` is `fetch` with the tab's session and a key. */
+  queue?: QueueFactory
   /** What requests are made with. */
   fetch?: typeof fetch
 }
@@ -217,6 +219,14 @@ export interface SyncQueue {
   /** Sends what waits, now. */
   flush(): Promise<void>
 }
+
+/** The queue as a Sync has it. */
+export interface Queue extends SyncQueue {
+  offlineFetch: typeof fetch
+  close(): void
+}
+
+export type QueueFactory = (host: Host) => Queue
 
 /** What a synthetic answer says of itself, in the header `X-Pillar-Queued`. */
 export type QueuedKind =

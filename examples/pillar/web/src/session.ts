@@ -1,5 +1,5 @@
 // A visit of somebody who is signed in: who it is, the Sync and the store, from sign-in to sign-out.
-import { createSync } from 'pillar-client'
+import { createSync, offlineQueue } from 'pillar-client'
 import { announcer, type Announcer } from './announcer.js'
 import { creates } from './changes.js'
 import { loadUsers, loadVisit, type Visit } from './load.js'
@@ -26,7 +26,7 @@ function begin({ user, position }: Visit, users: ReadonlyMap<string, User>): Ses
   const sync = createSync({
     // Tabs of different people share nothing, though it be one browser.
     scope: user.id,
-    queue: { creates: ({ url }) => creates(url.pathname) },
+    queue: offlineQueue({ creates: ({ url }) => creates(url.pathname) }),
   })
   const announce = announcer()
   const store = new Store(sync, user, users, announce.say)

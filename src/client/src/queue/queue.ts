@@ -5,21 +5,17 @@
 // answer both alike, and neither goes on to a later entry before it is answered. The pages may be told twice.
 import type { Host } from '../host.js'
 import { fields, parse } from '../json.js'
-import { randomId } from '../random.js'
 import { retryAfter } from '../stream.js'
-import type { QueueDetail, QueueEntry, QueueOptions, Release, StoredResponse, SyncQueue } from '../types.js'
+import type { Queue, QueueDetail, QueueEntry, QueueFactory, QueueOptions, Release, StoredResponse } from '../types.js'
 import { meaning, type Meaning } from './answers.js'
 import { openStore, type Database } from './database.js'
 import * as entries from './entries.js'
 import { FLUSH, KICK, NONE, WAKE, type Call, type Draft, type Settlement } from './entries.js'
 import { hold, isHeld } from './locks.js'
+import { plainQueue } from './plain.js'
+import { changeOf, isChange, send } from './request.js'
 import { temporaryId, temporaryIds, textOf } from './rewrite.js'
 import { synthetic, toResponse } from './synthetic.js'
-
-export interface Queue extends SyncQueue {
-  offlineFetch: typeof fetch
-  close(): void
-}
 
 /** A change that was made. */
 interface Written {
@@ -59,13 +55,16 @@ const RETRY_AFTER_MAX = 300_000
 
 const isOffline = (): boolean => navigator.onLine === false
 
-/** False for `options`: there is no queue. Changes are sent at once, or not at all. */
-export function createQueue(host: Host, options: QueueOptions | false = {}): Queue {
-  const isOn = options && typeof indexedDB !== 'undefined'
+/** For `createSync`. Where a browser has no database, changes are sent at once, or not at all. */
+export function offlineQueue(options: QueueOptions = {}): QueueFactory {
+  return (host) => (typeof indexedDB === 'undefined' ? plainQueue(host) : createQueue(host, options))
+}
+
+function createQueue(host: Host, options: QueueOptions): Queue {
   const settings = { name: `pillar queue ${host.scope}`, ...DEFAULTS, ...options }
   const { name, maxEntries, maxBodyBytes, requestTimeout, maxAttempts, keyAge, creates, idOf } = settings
   const { use, close } = openStore(name)
-  const channel = isOn ? new BroadcastChannel(name) : undefined
+  const channel = new BroadcastChannel(name)
   /** By key: what to call with the answer to an entry, or without one when it is not sent for now. */
   const waiting = new Map<string, (response?: StoredResponse) => void>()
   let counts: QueueDetail = { length: 0, failed: 0 }
@@ -83,7 +82,7 @@ export function createQueue(host: Host, options: QueueOptions | false = {}): Que
 
   function publish(note: Note): void {
     if (isClosed) return
-    channel?.postMessage(note)
+    channel.postMessage(note)
     receive(note)
   }
 
@@ -140,19 +139,10 @@ export function createQueue(host: Host, options: QueueOptions | false = {}): Que
     return true
   }
 
-  async function request({ method, url, headers, body, key, sessionId }: Draft, init: RequestInit): Promise<Response> {
-    const all = new Headers(headers)
-    // A token may be a newer one.
-    for (const [name, value] of await host.headers()) all.set(name, value)
-    all.set('Idempotency-Key', key)
-    all.set('X-Session-Id', sessionId)
-    return host.fetch(url, { ...init, method, headers: all, body: body ?? null, credentials: host.credentials })
-  }
-
   /** Undefined if there is none. */
   async function answerOf(entry: QueueEntry): Promise<StoredResponse | undefined> {
     try {
-      const response = await request(entry, { redirect: 'manual', signal: AbortSignal.timeout(requestTimeout) })
+      const response = await send(host, entry, { redirect: 'manual', signal: AbortSignal.timeout(requestTimeout) })
       return { status: response.status, headers: [...response.headers], body: await response.arrayBuffer() }
     } catch {
       return undefined
@@ -172,7 +162,7 @@ export function createQueue(host: Host, options: QueueOptions | false = {}): Que
   }
 
   /** Sends an entry, and says whether to go on. */
-  async function send(entry: QueueEntry): Promise<boolean> {
+  async function deliver(entry: QueueEntry): Promise<boolean> {
     let { response, means } = await attempt(entry)
     if (means === 'login' && (await host.refresh())) ({ response, means } = await attempt(entry))
     const isWaited = waiting.has(entry.key) || (await isHeld(lockOf(entry.key)))
@@ -203,7 +193,7 @@ export function createQueue(host: Host, options: QueueOptions | false = {}): Que
       ? { until: Infinity }
       : await use(async (db) => entries.next(db, await present(db), call, keyAge))
     if (!next) return false
-    if ('entry' in next) return next.reason ? settle(next) : send(next.entry)
+    if ('entry' in next) return next.reason ? settle(next) : deliver(next.entry)
     receive({ until: next.until })
     return false
   }
@@ -238,25 +228,18 @@ export function createQueue(host: Host, options: QueueOptions | false = {}): Que
 
   /** Writes a change down. Its lock says that somebody waits for its answer. */
   async function write(made: Request): Promise<Written> {
-    const { url, headers, signal } = made
-    const method = made.method.toUpperCase()
-    const body = await made.arrayBuffer()
-    signal.throwIfAborted()
-    if (isOn && body.byteLength > maxBodyBytes) throw limit('maxBodyBytes', maxBodyBytes)
+    const change = await changeOf(made, host)
+    const { method, url, body, key } = change
+    if (body && body.byteLength > maxBodyBytes) throw limit('maxBodyBytes', maxBodyBytes)
     const text = textOf(body)
     const isCreation = method === 'POST' && creates({ url: new URL(url), body: parse(text) })
     const draft = {
-      method,
-      url,
-      headers: [...headers],
-      key: headers.get('Idempotency-Key') ?? randomId(),
-      sessionId: host.sessionId,
+      ...change,
       queuedAt: Date.now(),
       attempts: 0,
-      ...(body.byteLength > 0 && { body }),
       ...(isCreation && fields(text)['id'] == null && { tempId: temporaryId() }),
     }
-    const release = isOn && (await hold(lockOf(draft.key)).catch(warn))
+    const release = await hold(lockOf(key)).catch(warn)
     if (!release) return { draft, isCreation }
     const entry = await use((db) => add(db, draft)).catch(warn)
     if (entry === null) release()
@@ -290,7 +273,7 @@ export function createQueue(host: Host, options: QueueOptions | false = {}): Que
     const turn = writing.then(() => write(made))
     writing = turn.catch(() => {})
     const { draft, isCreation, entry, release } = await turn
-    if (!entry) return request(draft, { signal: made.signal }).finally(release)
+    if (!entry) return send(host, draft, { signal: made.signal }).finally(release)
     try {
       const answer = isOffline() ? undefined : await answerTo(entry, made.signal)
       if (answer) return toResponse(entry.url, answer.status, answer.headers, answer.body)
@@ -305,7 +288,7 @@ export function createQueue(host: Host, options: QueueOptions | false = {}): Que
 
   /** The page may still call a row by its temporary id. */
   async function read(made: Request): Promise<Response> {
-    if (!isOn || temporaryIds(made.url).length === 0) return host.fetch(made)
+    if (temporaryIds(made.url).length === 0) return host.fetch(made)
     const url = await use((db) => entries.realText(db, made.url)).catch(() => made.url)
     return host.fetch(new Request(url, made))
   }
@@ -319,13 +302,11 @@ export function createQueue(host: Host, options: QueueOptions | false = {}): Que
     publish({})
   }
 
-  const asleep = isOn ? host.onWake(() => void drain(WAKE)) : undefined
-  if (channel) {
-    channel.onmessage = ({ data }: MessageEvent<Note>) => receive(data)
-    void use(entries.prune).catch(warn)
-    void count()
-    void drain(WAKE)
-  }
+  const asleep = host.onWake(() => void drain(WAKE))
+  channel.onmessage = ({ data }: MessageEvent<Note>) => receive(data)
+  void use(entries.prune).catch(warn)
+  void count()
+  void drain(WAKE)
 
   return {
     get length() {
@@ -334,8 +315,8 @@ export function createQueue(host: Host, options: QueueOptions | false = {}): Que
     get failed() {
       return counts.failed
     },
-    entries: async () => (isOn ? own(entries.entriesOf) : []),
-    failures: async () => (isOn ? own(entries.failuresOf) : []),
+    entries: () => own(entries.entriesOf),
+    failures: () => own(entries.failuresOf),
     dismiss: (seq) => edit((db) => entries.forget(db, seq)),
     async retry(seq) {
       await edit((db) => entries.retry(db, seq, host.sessionId))
@@ -344,13 +325,13 @@ export function createQueue(host: Host, options: QueueOptions | false = {}): Que
     flush: () => drain(FLUSH),
     async offlineFetch(input, init) {
       const made = new Request(input, init)
-      return /^(POST|PUT|PATCH|DELETE)$/i.test(made.method) ? change(made) : read(made)
+      return isChange(made) ? change(made) : read(made)
     },
     close() {
       isClosed = true
-      asleep?.()
+      asleep()
       clearTimeout(timer)
-      channel?.close()
+      channel.close()
       waiting.forEach((answer) => answer())
       close()
     },

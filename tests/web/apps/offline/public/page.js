@@ -1,8 +1,8 @@
 // Has a Sync, made as the address says, notes what the window is told, and sends what a test asks for.
-import { createSync, queued } from '/pillar.js'
+import { createSync, offlineQueue, queued } from '/pillar.js'
 
 /** @type {import('../../../support/offline_page.js').PageOptions} */
-const { connect, refreshAs, headers, lockless, ...options } = JSON.parse(
+const { connect, refreshAs, headers, lockless, queue, ...options } = JSON.parse(
   decodeURIComponent(location.hash.slice(1)) || '{}',
 )
 
@@ -32,7 +32,9 @@ window.signIn = async (user) => {
 
 window.sync = createSync({
   ...options,
-  queue: options.queue !== false && { ...options.queue, creates: ({ url }) => !url.pathname.endsWith('/touch') },
+  ...(queue !== false && {
+    queue: offlineQueue({ ...queue, creates: ({ url }) => !url.pathname.endsWith('/touch') }),
+  }),
   ...(headers && { headers: () => headers }),
   ...(refreshAs && { refresh: async () => (await window.signIn(refreshAs)) === 200 }),
 })

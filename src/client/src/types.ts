@@ -74,8 +74,8 @@ export interface QueueEntry {
   key: string
   /** The tab that made it. */
   sessionId: string
-  /** Who made it, as far as that was known. It is sent as nobody else. */
-  userId?: string
+  /** Who made it: it is sent as nobody else. Empty if that was not known. */
+  userId: string
   /** Of a creation: the id that its synthetic answer gave. */
   tempId?: string
   /** Milliseconds since 1970. */

@@ -17,8 +17,8 @@ export interface Pause {
 interface Schema extends DBSchema {
   entries: { key: number; value: QueueEntry; indexes: { user: string } }
   failures: { key: number; value: FailureDetail; indexes: { user: string } }
-  /** By temporary id. Without an id: the row was not made, or what it is called is not known. */
-  ids: { key: string; value: { id?: Id | undefined; at: number } }
+  /** Temporary ids. Without an id: the row was not made, or what it is called is not known. */
+  ids: { key: string; value: { temp: string; id?: Id | undefined; at: number } }
   pause: { key: number; value: Pause }
   /** Who was signed in last, in whatever tab. */
   user: { key: number; value: string }
@@ -44,7 +44,9 @@ export function openStore(name: string): Store {
       upgrade(db) {
         db.createObjectStore('entries', { keyPath: 'seq', autoIncrement: true }).createIndex('user', 'userId')
         db.createObjectStore('failures', { keyPath: 'entry.seq' }).createIndex('user', 'entry.userId')
-        for (const one of ['ids', 'pause', 'user'] as const) db.createObjectStore(one)
+        db.createObjectStore('ids', { keyPath: 'temp' })
+        db.createObjectStore('pause')
+        db.createObjectStore('user')
       },
       // Another tab wants to upgrade or delete the database, and has to wait for us.
       blocking: close,

@@ -76,9 +76,9 @@ export async function replace(db: Database, entry: QueueEntry): Promise<boolean>
 }
 
 /** The first that is not somebody else's. */
-async function first(db: Database, user: string | undefined): Promise<QueueEntry | undefined> {
+async function first(db: Database, user: string): Promise<QueueEntry | undefined> {
   let cursor = await db.transaction('entries').store.openCursor()
-  while (cursor && user !== undefined && !isOf(user, cursor.value)) cursor = await cursor.continue()
+  while (cursor && user && !isOf(user, cursor.value)) cursor = await cursor.continue()
   return cursor?.value
 }
 
@@ -87,36 +87,25 @@ function isOver({ at, until, level }: Pause, { urgency, since }: Call): boolean 
   return at > Date.now() || (since >= at && (urgency > level || Date.now() >= until))
 }
 
-/** The entry as it is sent. What was sent once stays as it is. */
-async function resolve(db: Database, entry: QueueEntry): Promise<Next> {
-  if (entry.sentAt !== undefined) return { entry }
-  const ids = await lookUp(db, temporaryIdsOf(entry))
-  if ([...ids.values()].includes(undefined)) return { entry, reason: 'depends' }
-  return { entry: { ...realEntry(entry, ids), sentAt: Date.now() } }
-}
-
-/** What is to be done now, and notes that it is sent. Of people who may not be signed in nothing is sent. */
-export async function next(
-  db: Database,
-  user: string | undefined,
-  call: Call,
-  keyAge: number,
-): Promise<Next | undefined> {
+/** What is to be done now, and notes that it is sent. While nobody is known to be signed in, nobody's changes are sent. */
+export async function next(db: Database, user: string, call: Call, keyAge: number): Promise<Next | undefined> {
   const entry = await first(db, user)
   if (!entry) return undefined
   const pause = await db.get('pause', 0)
   if (pause && !isOver(pause, call)) return pause
-  if (entry.userId !== undefined && user === undefined) return { until: Infinity }
-  if (entry.sentAt !== undefined && Date.now() - entry.sentAt > keyAge) return { entry, reason: 'uncertain' }
-  const found = await resolve(db, entry)
-  const isGone = 'entry' in found && !found.reason && !(await replace(db, found.entry))
-  return isGone ? next(db, user, call, keyAge) : found
+  if (entry.userId && !user) return { until: Infinity }
+  const { sentAt } = entry
+  if (sentAt) return Date.now() - sentAt > keyAge ? { entry, reason: 'uncertain' } : { entry }
+  const ids = await lookUp(db, temporaryIdsOf(entry))
+  if ([...ids.values()].includes(undefined)) return { entry, reason: 'depends' }
+  const sent = { ...realEntry(entry, ids), sentAt: Date.now() }
+  return (await replace(db, sent)) ? { entry: sent } : next(db, user, call, keyAge)
 }
 
 export async function settle(db: Database, { entry, reason, response, id, isWaited }: Settlement): Promise<void> {
   const { seq, tempId } = entry
   if (!isWaited) {
-    if (tempId) await db.put('ids', { id, at: Date.now() }, tempId)
+    if (tempId) await db.put('ids', { temp: tempId, id, at: Date.now() })
     if (reason) await db.put('failures', { entry, reason, ...(response && { response }) })
   }
   await db.delete('entries', seq)
@@ -132,16 +121,14 @@ export async function postpone(db: Database, level: number, after: number | unde
   return until
 }
 
-/** Forgets an entry that waits; with `onlyUnsent` none that a server may know of. Or one that has failed. */
-export async function forget(db: Database, seq: number, onlyUnsent = false): Promise<void> {
-  const tx = db.transaction(['entries', 'failures', 'ids'], 'readwrite')
-  const entry = await tx.objectStore('entries').get(seq)
-  if (!onlyUnsent || entry?.sentAt === undefined) {
-    await tx.objectStore('entries').delete(seq)
-    if (entry?.tempId) await tx.objectStore('ids').put({ at: Date.now() }, entry.tempId)
-  }
-  await tx.objectStore('failures').delete(seq)
+/** Forgets an entry that waits, unless `mayBeSent` is false and it was sent; or one that has failed. */
+export async function forget(db: Database, seq: number, mayBeSent: boolean): Promise<void> {
+  const tx = db.transaction('entries', 'readwrite')
+  const entry = await tx.store.get(seq)
+  if (mayBeSent || !entry?.sentAt) await tx.store.delete(seq)
   await tx.done
+  if (entry?.tempId && mayBeSent) await db.put('ids', { temp: entry.tempId, at: Date.now() })
+  await db.delete('failures', seq)
 }
 
 /** Puts one that has failed back, as a change that was just made. */
@@ -155,23 +142,18 @@ export async function retry(db: Database, failed: number, sessionId: string): Pr
 }
 
 /** Counts those of one user, without reading what may be large. */
-export async function countOf(db: Database, table: 'entries' | 'failures', user = ''): Promise<number> {
-  const known = await db.countFromIndex(table, 'user')
-  return (await db.count(table)) - known + (await db.countFromIndex(table, 'user', user))
-}
+export const countOf = async (db: Database, table: 'entries' | 'failures', user: string): Promise<number> =>
+  (await db.countFromIndex(table, 'user', '')) + (user ? await db.countFromIndex(table, 'user', user) : 0)
 
-const isOf = (user: string | undefined, { userId = user }: QueueEntry): boolean => userId === user
+const isOf = (user: string, { userId }: QueueEntry): boolean => !userId || userId === user
 
-export const entriesOf = async (db: Database, user: string | undefined): Promise<QueueEntry[]> =>
+export const entriesOf = async (db: Database, user: string): Promise<QueueEntry[]> =>
   (await db.getAll('entries')).filter((entry) => isOf(user, entry))
 
-export const failuresOf = async (db: Database, user: string | undefined): Promise<FailureDetail[]> =>
+export const failuresOf = async (db: Database, user: string): Promise<FailureDetail[]> =>
   (await db.getAll('failures')).filter(({ entry }) => isOf(user, entry))
 
 /** Forgets temporary ids that nobody uses any more. */
 export async function prune(db: Database): Promise<void> {
-  for (const temp of await db.getAllKeys('ids')) {
-    const known = await db.get('ids', temp)
-    if (known && Date.now() - known.at > ID_AGE) await db.delete('ids', temp)
-  }
+  for (const { temp, at } of await db.getAll('ids')) if (at < Date.now() - ID_AGE) await db.delete('ids', temp)
 }

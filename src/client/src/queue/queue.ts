@@ -15,7 +15,7 @@ import { hold, isHeld } from './locks.js'
 import { plainQueue } from './plain.js'
 import { changeOf, isChange, send } from './request.js'
 import { temporaryId, temporaryIds, textOf } from './rewrite.js'
-import { synthetic, toResponse } from './synthetic.js'
+import { synthetic } from './synthetic.js'
 
 /** A change that was made. */
 interface Written {
@@ -29,25 +29,15 @@ interface Written {
 /** What tabs tell each other. */
 interface Note {
   settled?: Settlement
-  /** Nothing is sent before this time. */
+  /** Nothing is sent before this time. Infinity: nobody is signed in. */
   until?: number
-  /** Nobody is signed in. */
-  isExpired?: boolean
   /** There is something new, and whoever made it waits. */
   isNew?: boolean
 }
 
-const DEFAULTS = {
-  maxEntries: 1000,
-  maxBodyBytes: 1_048_576,
-  requestTimeout: 30_000,
-  maxAttempts: 10,
-  keyAge: 23 * 3_600_000,
-  creates: () => true,
-  idOf(body: unknown): string | number | undefined {
-    const id = body instanceof Object && 'id' in body && body.id
-    return typeof id === 'string' || typeof id === 'number' ? id : undefined
-  },
+function idField(body: unknown): string | number | undefined {
+  const id = body instanceof Object && 'id' in body && body.id
+  return typeof id === 'string' || typeof id === 'number' ? id : undefined
 }
 
 /** A server may have said to come back tomorrow, and be well again in a minute. */
@@ -61,8 +51,16 @@ export function offlineQueue(options: QueueOptions = {}): QueueFactory {
 }
 
 function createQueue(host: Host, options: QueueOptions): Queue {
-  const settings = { name: `pillar queue ${host.scope}`, ...DEFAULTS, ...options }
-  const { name, maxEntries, maxBodyBytes, requestTimeout, maxAttempts, keyAge, creates, idOf } = settings
+  const {
+    name = `pillar queue ${host.scope}`,
+    maxEntries = 1000,
+    maxBodyBytes = 1_048_576,
+    requestTimeout = 30_000,
+    maxAttempts = 10,
+    keyAge = 23 * 3_600_000,
+    creates = () => true,
+    idOf = idField,
+  } = options
   const { use, close } = openStore(name)
   const channel = new BroadcastChannel(name)
   /** By key: what to call with the answer to an entry, or without one when it is not sent for now. */
@@ -86,27 +84,25 @@ function createQueue(host: Host, options: QueueOptions): Queue {
     receive(note)
   }
 
-  function receive({ settled, until, isExpired, isNew }: Note): void {
+  function receive({ settled, until, isNew }: Note): void {
     if (settled) hear(settled)
-    if (until) {
-      waiting.forEach((answer) => answer())
-      arm(until)
-    }
-    if (isExpired) host.expired()
+    if (until) halt(until)
+    if (until === Infinity) host.expired()
     // Whoever is to send it may be closed before it has.
-    if (isNew) timer ?? arm(Date.now() + requestTimeout)
+    if (isNew) timer ??= setTimeout(tick, requestTimeout)
     else void count()
   }
 
-  /** Each tab has a timer of its own, since those of tabs that nobody sees are late. */
-  function arm(time: number): void {
+  /** Nothing is sent before this time. Each tab has a timer of its own, since those of hidden tabs are late. */
+  function halt(until: number): void {
+    waiting.forEach((answer) => answer())
     clearTimeout(timer)
+    timer = until < Infinity ? setTimeout(tick, until - Date.now()) : undefined
+  }
+
+  function tick(): void {
     timer = undefined
-    if (time === Infinity) return
-    timer = setTimeout(() => {
-      timer = undefined
-      void drain(KICK)
-    }, time - Date.now())
+    void drain(KICK)
   }
 
   function hear(settled: Settlement): void {
@@ -157,7 +153,7 @@ function createQueue(host: Host, options: QueueOptions): Queue {
 
   async function postpone(level: number, after: number | undefined): Promise<boolean> {
     const until = await use((db) => entries.postpone(db, level, after && Math.min(after, RETRY_AFTER_MAX)))
-    publish({ until, isExpired: level === NONE })
+    publish({ until })
     return false
   }
 
@@ -180,11 +176,13 @@ function createQueue(host: Host, options: QueueOptions): Queue {
     return settle({ entry, response, reason, id, isWaited, isLost: means === 'unknown' })
   }
 
-  /** Who is signed in, as far as this tab knows that anybody is: then it is what any tab has heard last. */
-  async function present(db: Database): Promise<string | undefined> {
+  const lastUser = async (db: Database): Promise<string> => (await db.get('user', 0)) ?? ''
+
+  /** Who is signed in, if this tab knows that anybody is: then it is who any tab has heard of last. Or nobody, ''. */
+  async function present(db: Database): Promise<string> {
     const user = host.userId()
-    if (user !== undefined && user !== noted) await db.put('user', (noted = user), 0)
-    return user && db.get('user', 0)
+    if (user && user !== noted) await db.put('user', (noted = user), 0)
+    return user ? lastUser(db) : ''
   }
 
   async function step(call: Call): Promise<boolean> {
@@ -194,7 +192,7 @@ function createQueue(host: Host, options: QueueOptions): Queue {
       : await use(async (db) => entries.next(db, await present(db), call, keyAge))
     if (!next) return false
     if ('entry' in next) return next.reason ? settle(next) : deliver(next.entry)
-    receive({ until: next.until })
+    halt(next.until)
     return false
   }
 
@@ -211,7 +209,7 @@ function createQueue(host: Host, options: QueueOptions): Queue {
   function drain(urgency: number): Promise<void> {
     const call = { urgency, since: Date.now() }
     // Where the database fails: what is in it will be there when it works again.
-    return (sending = sending.then(() => run(call)).catch(() => receive({ until: Date.now() + requestTimeout })))
+    return (sending = sending.then(() => run(call)).catch(() => halt(Date.now() + requestTimeout)))
   }
 
   // --- what the page calls ---
@@ -235,21 +233,20 @@ function createQueue(host: Host, options: QueueOptions): Queue {
     const isCreation = method === 'POST' && creates({ url: new URL(url), body: parse(text) })
     const draft = {
       ...change,
+      userId: host.userId() ?? '',
       queuedAt: Date.now(),
       attempts: 0,
       ...(isCreation && fields(text)['id'] == null && { tempId: temporaryId() }),
     }
     const release = await hold(lockOf(key)).catch(warn)
     if (!release) return { draft, isCreation }
-    const entry = await use((db) => add(db, draft)).catch(warn)
+    const entry = await use(async (db) => {
+      draft.userId ||= isOffline() ? await lastUser(db) : ''
+      return entries.add(db, draft, maxEntries)
+    }).catch(warn)
     if (entry === null) release()
     if (entry === null) throw limit('maxEntries', maxEntries)
     return { draft, isCreation, entry, release }
-  }
-
-  async function add(db: Database, draft: Draft): Promise<QueueEntry | null> {
-    const userId = host.userId() ?? (isOffline() ? await db.get('user', 0) : undefined)
-    return entries.add(db, { ...draft, ...(userId !== undefined && { userId }) }, maxEntries)
   }
 
   /** Undefined when it is not sent for now. */
@@ -257,7 +254,7 @@ function createQueue(host: Host, options: QueueOptions): Queue {
     return new Promise((resolve, reject) => {
       const abort = (): void => {
         reject(signal.reason)
-        void use((db) => entries.forget(db, seq, true)).then(() => publish({}))
+        void use((db) => entries.forget(db, seq, false)).then(() => publish({}))
       }
       if (signal.aborted) return abort()
       signal.addEventListener('abort', abort)
@@ -276,7 +273,8 @@ function createQueue(host: Host, options: QueueOptions): Queue {
     if (!entry) return send(host, draft, { signal: made.signal }).finally(release)
     try {
       const answer = isOffline() ? undefined : await answerTo(entry, made.signal)
-      if (answer) return toResponse(entry.url, answer.status, answer.headers, answer.body)
+      // Some statuses go without a body (Fetch, section 2.2.3).
+      if (answer) return new Response(answer.body.byteLength ? answer.body : null, answer)
       await count()
       return synthetic(entry, isCreation)
     } finally {
@@ -293,9 +291,9 @@ function createQueue(host: Host, options: QueueOptions): Queue {
     return host.fetch(new Request(url, made))
   }
 
-  async function own<T>(read: (db: Database, user: string | undefined) => Promise<T>): Promise<T> {
-    return use(async (db) => read(db, await db.get('user', 0)))
-  }
+  /** `read` of whoever was signed in last. */
+  const own = <T>(read: (db: Database, user: string) => Promise<T>): Promise<T> =>
+    use(async (db) => read(db, await lastUser(db)))
 
   async function edit(act: (db: Database) => Promise<void>): Promise<void> {
     await use(act)
@@ -317,7 +315,7 @@ function createQueue(host: Host, options: QueueOptions): Queue {
     },
     entries: () => own(entries.entriesOf),
     failures: () => own(entries.failuresOf),
-    dismiss: (seq) => edit((db) => entries.forget(db, seq)),
+    dismiss: (seq) => edit((db) => entries.forget(db, seq, true)),
     async retry(seq) {
       await edit((db) => entries.retry(db, seq, host.sessionId))
       await drain(FLUSH)

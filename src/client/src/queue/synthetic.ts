@@ -20,7 +20,7 @@ export function synthetic({ method, url, body, tempId }: QueueEntry, isCreation:
   }
   const [kind, row] = answers[method] ?? ['delete']
   const headers = { [HEADER]: kind, 'Content-Type': 'application/json' }
-  return toResponse(url, 202, headers, row && JSON.stringify(row))
+  return new Response(row && JSON.stringify(row), { status: 202, headers })
 }
 
 function decoded(segment: string): string {
@@ -29,10 +29,4 @@ function decoded(segment: string): string {
   } catch {
     return segment
   }
-}
-
-export function toResponse(url: string, status: number, headers: HeadersInit, body?: BodyInit | null): Response {
-  // Responses with some statuses must not have a body, not even an empty one (Fetch, section 2.2.3).
-  const response = new Response([204, 205, 304].includes(status) ? null : body, { status, headers })
-  return Object.defineProperty(response, 'url', { value: url })
 }

@@ -60,7 +60,7 @@ describe('two windows', () => {
     await grace.dialog.getByLabel('Description').fill('Only the new project')
     await grace.save()
 
-    const theirs = ada.dialog.getByRole('alert')
+    const theirs = ada.dialog.locator('.conflict')
     await theirs.waitFor()
     expect(await theirs.innerText()).toContain('Grace changed this while you were editing: “Only the new project”')
     expect(await description.inputValue()).toBe('A new project, and a search')

@@ -34,7 +34,7 @@ async function tour(world: World, suffix: string, options: BrowserContextOptions
   await grace.open('Write the launch announcement')
   await grace.dialog.getByLabel('Title').fill('Write and send the announcement')
   await grace.save()
-  await ada.dialog.getByRole('alert').waitFor()
+  await ada.dialog.locator('.conflict').waitFor()
   await look(ada, `conflict-${suffix}`)
   await ada.page.keyboard.press('Escape')
   await ada.dialog.getByRole('button', { name: 'Discard them' }).click()

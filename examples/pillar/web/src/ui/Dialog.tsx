@@ -1,7 +1,9 @@
 // A modal dialog: the browser keeps the focus in it. What is outside of it cannot be used, so problems are shown inside.
-import { useEffect, useId, useRef, type ReactNode } from 'react'
+import { createContext, useContext, useEffect, useId, useRef, type ReactNode } from 'react'
 import { Icon } from './Icon.js'
-import { Notices } from './Notices.js'
+
+/** Where what belongs above everything goes: told by a dialog when it opens, and untold when it closes. */
+export const TopLayer = createContext<(element: HTMLElement | null) => void>(() => {})
 
 interface Props {
   title: string
@@ -14,15 +16,18 @@ interface Props {
 export function Dialog({ title, children, onClose, className = '' }: Props): ReactNode {
   const dialog = useRef<HTMLDialogElement>(null)
   const heading = useId()
+  const setTop = useContext(TopLayer)
   useEffect(() => {
     const before = document.activeElement
     const element = dialog.current
     element?.showModal()
+    setTop(element)
     return () => {
+      setTop(null)
       element?.close()
       if (before instanceof HTMLElement) before.focus()
     }
-  }, [])
+  }, [setTop])
   return (
     <dialog
       ref={dialog}
@@ -43,7 +48,6 @@ export function Dialog({ title, children, onClose, className = '' }: Props): Rea
         </header>
         {children}
       </div>
-      <Notices />
     </dialog>
   )
 }

@@ -1,6 +1,7 @@
 // The page of somebody who is signed in.
 import { useSyncSubscription } from 'pillar-client/react'
 import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react'
+import { createPortal } from 'react-dom'
 import { post } from '../api.js'
 import { useSession, useView } from '../hooks/board.js'
 import { useStored } from '../hooks/stored.js'
@@ -8,6 +9,7 @@ import type { Project } from '../model.js'
 import { ActivityPanel } from './ActivityPanel.js'
 import { Banner } from './Banner.js'
 import { Board } from './Board.js'
+import { TopLayer } from './Dialog.js'
 import { Header } from './Header.js'
 import { MarksDialog } from './MarksDialog.js'
 import { NoProject } from './NoProject.js'
@@ -46,6 +48,7 @@ export function Workspace({ onSignedOut }: { onSignedOut: () => void }): ReactNo
   const { loaded } = useView()
   const [project, choose] = useProject()
   const [open, setOpen] = useState<Open>()
+  const [top, setTop] = useState<HTMLElement | null>(null)
   const [isMenuOpen, setMenuOpen] = useState(false)
   const [activity, setActivity] = useStored(
     'board activity',
@@ -64,47 +67,49 @@ export function Workspace({ onSignedOut }: { onSignedOut: () => void }): ReactNo
     onSignedOut()
   }
   return (
-    <div className="workspace" data-activity={activity} data-menu={isMenuOpen ? 'open' : 'closed'}>
-      <a className="skip" href="#board">
-        Skip to the board
-      </a>
-      <Sidebar
-        project={project}
-        isOpen={isMenuOpen}
-        onClose={closeMenu}
-        onChoose={(id) => {
-          choose(id)
-          setMenuOpen(false)
-        }}
-        filter={filter}
-        onFilter={setFilter}
-        onEditMarks={() => setOpen('marks')}
-        onSignOut={() => void signOut()}
-      />
-      <div className="main" inert={isMenuOpen}>
-        <Header
+    <TopLayer value={setTop}>
+      <div className="workspace" data-activity={activity} data-menu={isMenuOpen ? 'open' : 'closed'}>
+        <a className="skip" href="#board">
+          Skip to the board
+        </a>
+        <Sidebar
           project={project}
-          menuButton={menuButton}
-          onMenu={() => setMenuOpen(true)}
-          onProject={() => setOpen('project')}
-          isActivityOpen={activity === 'open'}
-          onActivity={() => setActivity(activity === 'open' ? 'closed' : 'open')}
+          isOpen={isMenuOpen}
+          onClose={closeMenu}
+          onChoose={(id) => {
+            choose(id)
+            setMenuOpen(false)
+          }}
+          filter={filter}
+          onFilter={setFilter}
+          onEditMarks={() => setOpen('marks')}
+          onSignOut={() => void signOut()}
         />
-        <Banner />
-        <main id="board" tabIndex={-1} className="stage">
-          {project ? (
-            <Board key={store.ids.keyOf(project.id)} project={project} filter={filter} />
-          ) : (
-            <NoProject loaded={loaded} onMade={choose} />
-          )}
-        </main>
+        <div className="main" inert={isMenuOpen}>
+          <Header
+            project={project}
+            menuButton={menuButton}
+            onMenu={() => setMenuOpen(true)}
+            onProject={() => setOpen('project')}
+            isActivityOpen={activity === 'open'}
+            onActivity={() => setActivity(activity === 'open' ? 'closed' : 'open')}
+          />
+          <Banner />
+          <main id="board" tabIndex={-1} className="stage">
+            {project ? (
+              <Board key={store.ids.keyOf(project.id)} project={project} filter={filter} />
+            ) : (
+              <NoProject loaded={loaded} onMade={choose} />
+            )}
+          </main>
+        </div>
+        {activity === 'open' && <ActivityPanel project={project} onClose={() => setActivity('closed')} />}
+        {createPortal(<Notices />, top ?? document.body)}
+        <Announcements />
+        {open === 'project' && project && <ProjectDialog project={project} onClose={() => setOpen(undefined)} />}
+        {open === 'marks' && <MarksDialog onClose={() => setOpen(undefined)} />}
       </div>
-      {activity === 'open' && <ActivityPanel project={project} onClose={() => setActivity('closed')} />}
-      <Notices />
-      <Announcements />
-      {open === 'project' && project && <ProjectDialog project={project} onClose={() => setOpen(undefined)} />}
-      {open === 'marks' && <MarksDialog onClose={() => setOpen(undefined)} />}
-    </div>
+    </TopLayer>
   )
 }
 

@@ -30,9 +30,16 @@ async function goOnline(window: BoardWindow): Promise<void> {
   await window.page.context().setOffline(false)
 }
 
+/** What the server has stored. */
+async function roleOf({ page }: BoardWindow, userId: string): Promise<string | undefined> {
+  const members: { userId: string; role: string }[] = await page.evaluate(async () => (await fetch('/api/members')).json())
+  return members.find((member) => member.userId === userId)?.role
+}
+
 async function setRole(owner: BoardWindow, role: string): Promise<void> {
   await owner.page.getByRole('button', { name: /^Share, members/ }).click()
   await owner.dialog.getByLabel('Role of Grace').selectOption(role)
+  await owner.until(`the server to know that Grace is ${role}`, async () => (await roleOf(owner, 'grace')) === role)
   await owner.page.keyboard.press('Escape')
   await owner.dialog.waitFor({ state: 'detached' })
 }

@@ -32,7 +32,9 @@ async function goOnline(window: BoardWindow): Promise<void> {
 
 /** What the server has stored. */
 async function roleOf({ page }: BoardWindow, userId: string): Promise<string | undefined> {
-  const members: { userId: string; role: string }[] = await page.evaluate(async () => (await fetch('/api/members')).json())
+  const members: { userId: string; role: string }[] = await page.evaluate(async () =>
+    (await fetch('/api/members')).json(),
+  )
   return members.find((member) => member.userId === userId)?.role
 }
 

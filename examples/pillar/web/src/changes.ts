@@ -1,7 +1,7 @@
 // A change that this page makes is a request. What it does to the data is told in events, like everything else: a guess
 // while there is no answer, the truth once there is one.
 import type { SyncEvent } from 'pillar-client'
-import { columnOf, type Data, type Task } from './model.js'
+import type { Data } from './model.js'
 import { isFields, type Fields } from './rows.js'
 
 export interface Change {
@@ -134,65 +134,4 @@ function renamedIn(value: unknown, now: (id: string) => string): unknown {
 /** Whether a change is about a row, by path or by body. */
 export function mentions(change: Change, id: string): boolean {
   return change.path.split('/').includes(id) || JSON.stringify(change.body).includes(JSON.stringify(id))
-}
-
-/** In words, from the data before and after. */
-export function describe(event: SyncEvent, before: Data, after: Data, nameOf: (id: string) => string): string {
-  return (describers[event.entity] ?? (() => ''))(event, before, after, nameOf)
-}
-
-type Describer = (event: SyncEvent, before: Data, after: Data, nameOf: (id: string) => string) => string
-
-function describeTask(event: SyncEvent, before: Data, after: Data, nameOf: (id: string) => string): string {
-  const id = event.entityId ?? ''
-  const [was, is] = [before.tasks.get(id), after.tasks.get(id)]
-  if (event.action === 'reordered') return 'put tasks into another order'
-  if (event.action === 'marked') return ''
-  if (!is) return was ? `deleted “${was.title}”` : ''
-  if (!was) return `added “${is.title}”`
-  return describeUpdate(was, is, nameOf)
-}
-
-const fieldNames: [keyof Task, string][] = [
-  ['description', 'the description'],
-  ['dueDate', 'the due date'],
-  ['recurrence', 'the recurrence'],
-]
-
-function describeUpdate(was: Task, is: Task, nameOf: (id: string) => string): string {
-  const said: string[] = []
-  if (is.done && !was.done) said.push(`completed “${is.title}”`)
-  else if (columnOf(is) !== columnOf(was)) said.push(`moved “${is.title}” to ${columnLabel(is)}`)
-  if (is.title !== was.title) said.push(`renamed “${was.title}” to “${is.title}”`)
-  if (is.assigneeId !== was.assigneeId) {
-    said.push(is.assigneeId ? `gave “${is.title}” to ${nameOf(is.assigneeId)}` : `left “${is.title}” to nobody`)
-  }
-  const fields = fieldNames.filter(([name]) => is[name] !== was[name]).map(([, text]) => text)
-  if (fields.length > 0) said.push(`changed ${fields.join(' and ')} of “${is.title}”`)
-  if (said.length === 0 && is.order !== was.order) said.push(`moved “${is.title}” within ${columnLabel(is)}`)
-  return said.join(', ')
-}
-
-function columnLabel(task: Task): string {
-  return { todo: 'To do', doing: 'Doing', done: 'Done' }[columnOf(task)] ?? task.columnId
-}
-
-const describers: Record<string, Describer> = {
-  task: describeTask,
-  project(event, before, after) {
-    const id = event.entityId ?? ''
-    const [was, is] = [before.projects.get(id), after.projects.get(id)]
-    if (!is) return was ? `closed the project “${was.name}”` : ''
-    if (!was) return `opened the project “${is.name}”`
-    return was.name === is.name ? '' : `renamed the project to “${is.name}”`
-  },
-  member(event, before, after, nameOf) {
-    const key = `${event.projectId}/${event.entityId}`
-    const [was, is] = [before.members.get(key), after.members.get(key)]
-    const name = nameOf(event.entityId ?? '')
-    if (!is) return was ? (event.userId === event.entityId ? 'left the project' : `took ${name} out`) : ''
-    return was
-      ? `made ${name} ${is.role === 'owner' ? 'an owner' : `an ${is.role}`.replace('an v', 'a v')}`
-      : `added ${name}`
-  },
 }

@@ -1,14 +1,15 @@
 // What the page knows, and what it does. Three things come together here: the data as the server has told it, the changes
 // that it has not answered yet, and what people ought to notice.
-import type { FailureDetail, ReplayedDetail, StoredResponse, Sync, SyncEvent } from 'pillar-client'
+import type { FailureDetail, ReplayedDetail, Sync, SyncEvent } from 'pillar-client'
 import { messageOf, readBody } from './api.js'
 import { apply } from './apply.js'
-import { creates, describe, mentions, renamed, told, type Change } from './changes.js'
+import { creates, mentions, renamed, told, type Change } from './changes.js'
 import { Ids, randomKey } from './ids.js'
 import { loadData } from './load.js'
 import { NOTHING, type Data, type User } from './model.js'
 import { fromEntry, reconciled, withPending } from './pending.js'
 import { isFields, type Fields } from './rows.js'
+import { bodyOf, describe, intentOf, reasonOf } from './words.js'
 
 /** Something that somebody did. */
 export interface Activity {
@@ -238,7 +239,7 @@ export class Store {
   }
 
   private giveUp(change: Change, why: string): void {
-    const what = this.inWords(change)
+    const what = intentOf(change, this.view.data, this.user.id)
     this.setPending(this.pending.filter(({ key }) => key !== change.key))
     this.notice(`${what} was not saved: ${why}.`)
   }
@@ -264,20 +265,8 @@ export class Store {
   }
 
   private explain(detail: FailureDetail): Failure {
-    return { detail, what: this.inWords(fromEntry(detail.entry)), why: reasonOf(detail) }
-  }
-
-  /** What a change is to do, for those who have to decide what becomes of it. */
-  private inWords(given: Change): string {
-    const change = renamed(given, this.ids.now)
-    const data = this.view.data
-    const [event] = told({ data, userId: this.user.id }, change)
-    const title = event && data.tasks.get(event.entityId ?? '')?.title
-    const own = typeof change.body['title'] === 'string' ? change.body['title'] : change.body['name']
-    const verb = { POST: 'Adding', DELETE: 'Deleting' }[change.method] ?? 'Changing'
-    if (/\/members/.test(change.path)) return `${verb} a member`
-    if (/\/complete$/.test(change.path)) return `Completing “${title ?? 'a task'}”`
-    return `${verb} “${title ?? (typeof own === 'string' ? own : (event?.entity ?? 'something'))}”`
+    const change = renamed(fromEntry(detail.entry), this.ids.now)
+    return { detail, what: intentOf(change, this.view.data, this.user.id), why: reasonOf(detail) }
   }
 
   // --- what is shown ---
@@ -314,20 +303,4 @@ export class Store {
     this.view = { ...this.view, ...part }
     this.listeners.forEach((listener) => listener())
   }
-}
-
-function bodyOf(response: StoredResponse | undefined): unknown {
-  try {
-    return response && JSON.parse(new TextDecoder().decode(response.body))
-  } catch {
-    return undefined
-  }
-}
-
-function reasonOf({ reason, response }: FailureDetail): string {
-  if (reason === 'depends') return 'it concerns something that could not be added'
-  if (reason === 'uncertain') return 'its answer was lost, so it may have been saved already'
-  return (
-    messageOf(bodyOf(response)) ?? (response ? `the server answered ${response.status}` : 'the server did not take it')
-  )
 }

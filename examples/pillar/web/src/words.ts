@@ -1,0 +1,93 @@
+// Changes in words: what somebody did, what was to be done, and why it was not.
+import type { FailureDetail, StoredResponse, SyncEvent } from 'pillar-client'
+import { messageOf } from './api.js'
+import { told, type Change } from './changes.js'
+import { columnName, columnOf, memberKey, type Data, type Task } from './model.js'
+
+type NameOf = (userId: string | undefined) => string
+
+/** In words, from the data before and after. */
+export function describe(event: SyncEvent, before: Data, after: Data, nameOf: NameOf): string {
+  return (describers[event.entity] ?? (() => ''))(event, before, after, nameOf)
+}
+
+type Describer = (event: SyncEvent, before: Data, after: Data, nameOf: NameOf) => string
+
+function describeTask(event: SyncEvent, before: Data, after: Data, nameOf: NameOf): string {
+  const id = event.entityId ?? ''
+  const [was, is] = [before.tasks.get(id), after.tasks.get(id)]
+  if (event.action === 'reordered') return 'put tasks into another order'
+  if (event.action === 'marked') return ''
+  if (!is) return was ? `deleted “${was.title}”` : ''
+  if (!was) return `added “${is.title}”`
+  return describeUpdate(was, is, nameOf)
+}
+
+const fieldNames: [keyof Task, string][] = [
+  ['description', 'the description'],
+  ['dueDate', 'the due date'],
+  ['recurrence', 'the recurrence'],
+]
+
+function describeUpdate(was: Task, is: Task, nameOf: NameOf): string {
+  const said: string[] = []
+  if (is.done && !was.done) said.push(`completed “${is.title}”`)
+  else if (columnOf(is) !== columnOf(was)) said.push(`moved “${is.title}” to ${columnName(columnOf(is))}`)
+  if (is.title !== was.title) said.push(`renamed “${was.title}” to “${is.title}”`)
+  if (is.assigneeId !== was.assigneeId) {
+    said.push(is.assigneeId ? `gave “${is.title}” to ${nameOf(is.assigneeId)}` : `left “${is.title}” to nobody`)
+  }
+  const fields = fieldNames.filter(([name]) => is[name] !== was[name]).map(([, text]) => text)
+  if (fields.length > 0) said.push(`changed ${fields.join(' and ')} of “${is.title}”`)
+  if (said.length === 0 && is.order !== was.order) said.push(`moved “${is.title}” within ${columnName(columnOf(is))}`)
+  return said.join(', ')
+}
+
+const describers: Record<string, Describer> = {
+  task: describeTask,
+  project(event, before, after) {
+    const id = event.entityId ?? ''
+    const [was, is] = [before.projects.get(id), after.projects.get(id)]
+    if (!is) return was ? `closed the project “${was.name}”` : ''
+    if (!was) return `opened the project “${is.name}”`
+    return was.name === is.name ? '' : `renamed the project to “${is.name}”`
+  },
+  member(event, before, after, nameOf) {
+    const key = memberKey(event.projectId ?? '', event.entityId ?? '')
+    const [was, is] = [before.members.get(key), after.members.get(key)]
+    const name = nameOf(event.entityId ?? '')
+    if (!is) return was ? (event.userId === event.entityId ? 'left the project' : `took ${name} out`) : ''
+    return was
+      ? `made ${name} ${is.role === 'owner' ? 'an owner' : `an ${is.role}`.replace('an v', 'a v')}`
+      : `added ${name}`
+  },
+}
+
+/** What a change is to do, for those who have to decide what becomes of it. */
+export function intentOf(change: Change, data: Data, userId: string): string {
+  const [event] = told({ data, userId }, change)
+  const title = event && data.tasks.get(event.entityId ?? '')?.title
+  const own = change.body['title'] ?? change.body['name']
+  const verb = { POST: 'Adding', DELETE: 'Deleting' }[change.method] ?? 'Changing'
+  if (/\/members/.test(change.path)) return `${verb} a member`
+  if (/\/complete$/.test(change.path)) return `Completing “${title ?? 'a task'}”`
+  return `${verb} “${title ?? (typeof own === 'string' ? own : (event?.entity ?? 'something'))}”`
+}
+
+/** What is in an answer, if it is JSON. */
+export function bodyOf(response: StoredResponse | undefined): unknown {
+  try {
+    return response && JSON.parse(new TextDecoder().decode(response.body))
+  } catch {
+    return undefined
+  }
+}
+
+/** Why a change was not taken. */
+export function reasonOf({ reason, response }: FailureDetail): string {
+  if (reason === 'depends') return 'it concerns something that could not be added'
+  if (reason === 'uncertain') return 'its answer was lost, so it may have been saved already'
+  return (
+    messageOf(bodyOf(response)) ?? (response ? `the server answered ${response.status}` : 'the server did not take it')
+  )
+}

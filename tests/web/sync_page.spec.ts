@@ -125,6 +125,19 @@ const moments: Record<string, { options: LiveOptions; reach(world: World, option
 type Moment = Pick<Awaited<ReturnType<World['liveScene']>>, 'broker' | 'proxy' | 'ada'>
 
 describe('a Sync that is closed', () => {
+  test('while the page is asked for headers opens no EventSource when they come', async ({ world }) => {
+    const broker = await world.broker()
+    const ada = await world.loaded(broker, 'ada', 'delete window.ReadableStream')
+    await ada.begin({ ...QUICK, slowHeaders: true })
+    await ada.page.waitForFunction(() => window.live.giveHeaders)
+    await ada.call('close')
+    await ada.page.evaluate(() => window.live.giveHeaders?.())
+    const other = await (await ada.sibling()).open()
+    await other.begin()
+    await other.untilStatus('live')
+    expect(await broker.metric('streams_opened_total')).toBe(1)
+  })
+
   for (const share of [true, false]) {
     test(`while it is live is closed for good (share: ${share})`, async ({ world }) => {
       const { broker, ada, grace } = await world.liveScene({ ...QUICK, share })
@@ -140,6 +153,16 @@ describe('a Sync that is closed', () => {
       await other.untilStatus('live')
       expect(await broker.metric('streams')).toBe(1)
       expect(await ada.texts()).toEqual([])
+    })
+
+    test(`by a handler tells no more, though it has come already (share: ${share})`, async ({ world }) => {
+      const { proxy, ada, grace } = await world.liveScene({ ...QUICK, share })
+      await ada.page.evaluate(() => window.live.on('note', () => window.live.close()))
+      proxy.hold()
+      await grace.write('one', 'two', 'three')
+      proxy.release()
+      await ada.untilText('one')
+      expect(await ada.texts()).toEqual(['one'])
     })
 
     for (const [what, { options, reach }] of Object.entries(moments)) {

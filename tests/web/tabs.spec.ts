@@ -99,6 +99,24 @@ describe('tabs', () => {
     await tab.expectHeard(grace, ['after'], ['gap'])
   })
 
+  test('that come before there is a stream are told what is not known of the time before it', async ({ world }) => {
+    const broker = await world.broker()
+    const gateway = await world.gateway(broker)
+    const grace = await world.person(broker, 'grace')
+    const first = await world.loaded(gateway, 'ada')
+    gateway.reply = { status: 503 }
+    await first.begin()
+    await until('an attempt', () => gateway.asked.length > 0)
+    const second = await (await first.sibling()).open()
+    const { position } = await second.send('GET', '/api/notes')
+    await second.begin({}, position ?? undefined)
+    await grace.write('one')
+    gateway.reply = undefined
+    await second.untilResync('gap')
+    await grace.write('two')
+    await second.expectHeard(grace, ['two'], ['gap'])
+  })
+
   test('of other scopes, or that want other entities, have streams of their own', async ({ world }) => {
     const { broker, ada, grace } = await world.liveScene()
     const [scoped, narrow, same] = await Promise.all([

@@ -25,6 +25,14 @@ async function expectAll({ grace, broker }: Scene, tabs: Live[], texts: string[]
   await until('one stream', async () => (await broker.metric('streams')) === 1)
 }
 
+/** Keeps a page from everything else, until there is a note that is for nobody in it. */
+const UNTIL_GO_ON = `
+  const request = new XMLHttpRequest()
+  do {
+    request.open('GET', '/api/notes', false)
+    request.send()
+  } while (!request.responseText.includes('go on'))`
+
 describe('the tab with the stream', () => {
   test('crashes', async ({ world }) => {
     const all = await scene(world)
@@ -61,17 +69,21 @@ describe('the tab with the stream', () => {
 
   test('is frozen, and thaws', async ({ world }) => {
     const all = await scene(world)
-    const flow = new Flow(all.grace)
-    await flow.untilWritten(20)
-    const cdp = await all.ada.cdp()
-    await cdp.send('Page.setWebLifecycleState', { state: 'frozen' })
-    const next = flow.written.length
-    await flow.untilWritten(20)
-    await Promise.all(all.others.map((tab) => tab.untilText(`flow ${next}`)))
-    await cdp.send('Page.setWebLifecycleState', { state: 'active' })
-    await flow.untilWritten(20)
-    await flow.stop()
-    await expectAll(all, [all.ada, ...all.others], flow.written)
+    await all.grace.write('before')
+    await Promise.all(all.others.map((tab) => tab.untilText('before')))
+    // No browser freezes a page that is seen, and all pages of a test are: so it is told, and has no further turn.
+    const frozen = all.ada.page.evaluate(async (untilWritten) => {
+      document.dispatchEvent(new Event('freeze'))
+      for (let n = 0; n < 50; n++) await null
+      Function(untilWritten)()
+      document.dispatchEvent(new Event('resume'))
+    }, UNTIL_GO_ON)
+    await all.grace.write('meanwhile')
+    await Promise.all(all.others.map((tab) => tab.untilText('meanwhile')))
+    await all.grace.post('/api/notes', { text: 'go on', to: ['grace'] })
+    await frozen
+    await all.ada.untilText('meanwhile')
+    await expectAll(all, [all.ada, ...all.others], ['before', 'meanwhile'])
   })
 
   test('is busy for long, and another one takes its place', async ({ world }) => {
@@ -79,19 +91,13 @@ describe('the tab with the stream', () => {
     const [other] = all.others
     await all.grace.write('before')
     await Promise.all(all.others.map((tab) => tab.untilText('before')))
-    // It answers nobody, and knows nothing of what happens, until there is another stream.
-    const busy = all.ada.page.evaluate(() => {
-      const streams = () => {
-        const request = new XMLHttpRequest()
-        request.open('GET', '/metrics', false)
-        request.send()
-        return Number(/^pillar_streams_opened_total (\d+)$/m.exec(request.responseText)?.[1])
-      }
-      while (streams() < 2);
-    })
+    const busy = all.ada.page.evaluate((untilWritten) => Function(untilWritten)(), UNTIL_GO_ON)
     await other?.happen('focus')
     await all.grace.write('meanwhile')
+    await Promise.all(all.others.map((tab) => tab.untilText('meanwhile')))
+    await all.grace.post('/api/notes', { text: 'go on', to: ['grace'] })
     await busy
+    await all.ada.untilText('meanwhile')
     await expectAll(all, [all.ada, ...all.others], ['before', 'meanwhile'])
     // The one that took it fails too, and the first is one of the others.
     await other?.page.close()

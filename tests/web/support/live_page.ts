@@ -15,7 +15,11 @@ export type LiveEntry = { [Name in keyof LiveDetails]: { name: Name; detail: Liv
 /** How `refresh` renews a sign-in: by signing in; or it throws, or does not answer. */
 export type Renewal = { kind: 'login'; body: { user: string; maxAge?: number } } | { kind: 'throw' } | { kind: 'hang' }
 
-export type LiveOptions = Omit<StreamOptions, 'headers' | 'refresh'> & { renewal?: Renewal }
+export type LiveOptions = Omit<StreamOptions, 'headers' | 'refresh'> & {
+  renewal?: Renewal
+  /** `headers` waits for `giveHeaders`. */
+  slowHeaders?: boolean
+}
 
 export interface LiveAnswer {
   status: number
@@ -29,6 +33,7 @@ export interface LivePage {
   /** How often `refresh` was called, and what it does. */
   refreshes: number
   renewal: Renewal
+  giveHeaders: (() => void) | undefined
   create(options: LiveOptions): unknown
   connect(position?: string): unknown
   /** Releases what was connected last. */

@@ -29,14 +29,22 @@ function refresh() {
   return send('POST', '/api/login', renewal.body).then(({ status }) => status === 200)
 }
 
+/** @returns {Promise<HeadersInit>} */
+function headers() {
+  return new Promise((resolve) => {
+    live.giveHeaders = () => resolve({})
+  })
+}
+
 /** @type {LivePage} */
 const live = {
   log: [],
   refreshes: 0,
   renewal: { kind: 'throw' },
-  create({ renewal, ...options }) {
+  giveHeaders: undefined,
+  create({ renewal, slowHeaders, ...options }) {
     if (renewal) live.renewal = renewal
-    sync = createSync({ ...options, ...(renewal && { refresh }) })
+    sync = createSync({ ...options, ...(renewal && { refresh }), ...(slowHeaders && { headers }) })
     sync.on('*', (/** @type {any} */ detail) => live.log.push({ name: 'on', detail }))
   },
   connect: (position) => releases.push(sync.connect(position)),

@@ -1,5 +1,6 @@
 // The parts of the client that need no browser.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { coalesce } from '../../src/client/src/coalesce.js'
 import { compare } from '../../src/client/src/position.js'
 import { createRecent } from '../../src/client/src/recent.js'
 import { retryAfter, type Message } from '../../src/client/src/stream.js'
@@ -185,5 +186,55 @@ describe('by a clock', () => {
     await vi.advanceTimersByTimeAsync(0)
     expect(ended).toHaveBeenCalledTimes(2)
     expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe('coalesced work', () => {
+  /** Work that ends when it is told to. */
+  function work(): { begun: number; end: (problem?: Error) => Promise<void>; run: () => Promise<void> } {
+    let settle: (problem?: Error) => void = () => {}
+    const one = {
+      begun: 0,
+      end: async (problem?: Error) => {
+        settle(problem)
+        await new Promise((resolve) => setTimeout(resolve))
+      },
+      run: () => {
+        one.begun++
+        return new Promise<void>((resolve, reject) => {
+          settle = (problem) => (problem ? reject(problem) : resolve())
+        })
+      },
+    }
+    return one
+  }
+
+  test('runs once at a time, and once more for all that asked meanwhile', async () => {
+    const one = work()
+    const ask = coalesce(one.run)
+    const settled: string[] = []
+    for (const name of ['first', 'second', 'third']) void ask().then(() => settled.push(name))
+    expect(one.begun).toBe(1)
+    await one.end()
+    expect([one.begun, settled]).toEqual([2, ['first']])
+    void ask().then(() => settled.push('fourth'))
+    await one.end()
+    expect([one.begun, settled]).toEqual([3, ['first', 'second', 'third']])
+    await one.end()
+    expect([one.begun, settled.at(-1)]).toEqual([3, 'fourth'])
+  })
+
+  test('goes on behind a run that failed', async () => {
+    const one = work()
+    const ask = coalesce(one.run)
+    const failed = ask().catch((problem: Error) => problem.message)
+    const next = ask()
+    await one.end(new Error('no network'))
+    expect(await failed).toBe('no network')
+    expect(one.begun).toBe(2)
+    await one.end()
+    await next
+    void ask()
+    expect(one.begun).toBe(3)
   })
 })

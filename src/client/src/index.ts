@@ -1,3 +1,4 @@
+export { coalesce } from './coalesce.js'
 export { offlineQueue } from './queue/queue.js'
 export { queued } from './queue/synthetic.js'
 export { createSync } from './sync.js'

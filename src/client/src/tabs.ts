@@ -17,8 +17,15 @@ export interface State {
 type Note =
   /** From a tab that comes, or has missed something. */
   | { kind: 'hello'; tab: string; seen: string | undefined; wake: boolean }
-  /** The answer to it. No messages: they are not known any more. */
-  | { kind: 'welcome'; tab: string; state: State; head: string | undefined; messages: Message[] | undefined }
+  /** The answer to it: what came behind `since`. No messages: they are not known any more. */
+  | {
+      kind: 'welcome'
+      tab: string
+      state: State
+      since: string | undefined
+      head: string | undefined
+      messages: Message[] | undefined
+    }
   | { kind: 'state'; state: State }
   /** `before` is the place of the last one before it. */
   | { kind: 'message'; message: Message; before: string | undefined }
@@ -120,7 +127,7 @@ export function joinTabs(
     const head = recent.head()
     // Before a stream is open nobody knows what it missed; it asks again then.
     const messages = since === undefined || head === undefined ? [] : recent.since(since)
-    post({ kind: 'welcome', tab: to, state, head, messages })
+    post({ kind: 'welcome', tab: to, state, since, head, messages })
   }
 
   // --- as one of the others ---
@@ -143,7 +150,8 @@ export function joinTabs(
     if (note.messages) {
       begin(note.head)
       note.messages.forEach(receive)
-    } else {
+    } else if (note.since === seen) {
+      // Otherwise it has found its way since it asked, and may have been told the same before.
       recent.begin((seen = note.head))
       audience.gap()
     }

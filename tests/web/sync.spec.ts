@@ -1,6 +1,6 @@
 // The client's stream, in each of the ways in which it may come: it is always the same to the page.
 import { describe, expect } from 'vitest'
-import { QUICK, type Live } from './support/live.js'
+import { QUICK, reasons, type Live } from './support/live.js'
 import type { LiveOptions } from './support/live_page.js'
 import { until } from './support/wait.js'
 import { test, type World } from './support/world.js'
@@ -82,6 +82,7 @@ for (const [mode, { options = {}, script }] of Object.entries(modes)) {
       await ada.expectHeard(grace, ['meanwhile', 'after'])
       await begin(await ada.reload())
       await ada.expectHeard(grace, [])
+      expect(reasons(await ada.log())).toEqual([])
     })
 
     test('begins where an answer was made', async ({ world }) => {
@@ -92,6 +93,16 @@ for (const [mode, { options = {}, script }] of Object.entries(modes)) {
       await grace.write('behind the answer', 'and one more')
       await begin(ada, position)
       await ada.expectHeard(grace, ['behind the answer', 'and one more'])
+      expect(reasons(await ada.log())).toEqual([])
+    })
+
+    test('has a page fetch anew when it begins anywhere, and once', async ({ world }) => {
+      const { proxy, ada, grace } = await scene(world)
+      proxy.cut()
+      await until('the stream to be back', async () => (await ada.told('pillar:reconnected')).length)
+      await grace.write('after')
+      await ada.expectHeard(grace, ['after'])
+      expect(reasons(await ada.log())).toEqual(['start'])
     })
   })
 }

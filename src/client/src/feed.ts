@@ -65,7 +65,7 @@ export function createFeed({ sessionId, tell }: Pick<Host, 'sessionId' | 'tell'>
       else if (name === 'sync' && isSyncEvent(detail) && !isEcho(detail)) tell('pillar:sync', detail)
     },
 
-    gap: () => resync('gap'),
+    resync,
 
     deny() {
       denied = true

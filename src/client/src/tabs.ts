@@ -47,8 +47,8 @@ export interface Audience {
   state(state: State): void
   /** Each message once, in order. */
   message(message: Message): void
-  /** Some of what was missed is not known any more. */
-  gap(): void
+  /** What has happened cannot be told from where the page is. */
+  resync(reason: 'start' | 'gap'): void
 }
 
 export interface Tabs {
@@ -71,6 +71,8 @@ export function joinTabs(
   signal: AbortSignal,
 ): Tabs {
   let state: State = { phase: 'connecting', userId: undefined, resumed: false }
+  /** What the page shows may be older than the stream. */
+  let isBehind = seen === undefined
   /** The leader's. */
   let connection: Connection | undefined
   const recent = createRecent(seen)
@@ -95,6 +97,10 @@ export function joinTabs(
   function say(now: State): void {
     state = now
     audience.state(now)
+    if (isBehind && now.phase === 'live') {
+      isBehind = false
+      audience.resync('start')
+    }
   }
 
   // --- as the leader ---
@@ -153,7 +159,7 @@ export function joinTabs(
     } else if (note.since === seen) {
       // Otherwise it has found its way since it asked, and may have been told the same before.
       recent.begin((seen = note.head))
-      audience.gap()
+      audience.resync('gap')
     }
     say(note.state)
   }

@@ -29,8 +29,8 @@ export type SyncStatus = 'connecting' | 'live' | 'offline' | 'expired'
 
 export interface ResyncDetail {
   /**
-   * The broker's (`trimmed`, `generation`, `ahead`, `lagged`, `malformed`), or the client's own: `user`, `gap`, `unresumed`,
-   * and `unknown-answer`: a change was made, and its answer is lost.
+   * The broker's (`trimmed`, `generation`, `ahead`, `lagged`, `malformed`), or the client's own: `start`, `user`,
+   * `gap`, `unresumed`, and `unknown-answer`: a change was made, and its answer is lost.
    */
   reason: string
 }

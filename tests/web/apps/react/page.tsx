@@ -14,7 +14,7 @@ export interface ReactPage {
   sessions: Set<string>
   /** What React complained about. */
   complaints: string[]
-  mount(strict: boolean): void
+  mount(strict: boolean): Promise<void>
   /** Takes over what was rendered on a server. */
   hydrate(html: string): void
   unmount(): void
@@ -92,9 +92,10 @@ window.react = {
   subscriptions: 0,
   sessions: new Set(),
   complaints: [],
-  mount(strict) {
+  async mount(strict) {
+    const position = (await fetch('/api/notes')).headers.get('Sync-Position') ?? ''
     const page = (
-      <RealtimeProvider sync={counted(createSync({ share: false }))}>
+      <RealtimeProvider sync={counted(createSync({ share: false }))} position={position}>
         <Suspense fallback="waiting">
           <Subscriber />
         </Suspense>

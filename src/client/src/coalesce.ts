@@ -12,5 +12,5 @@ export function coalesce(work: () => Promise<void>): () => Promise<void> {
     return (running = work().finally(() => (running = undefined)))
   }
 
-  return () => (running ? (next ??= running.catch(() => {}).then(run)) : run())
+  return () => (running === undefined ? run() : (next ??= running.catch(() => {}).then(run)))
 }

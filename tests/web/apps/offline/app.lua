@@ -33,7 +33,8 @@ local function trouble()
   return text
 end
 
--- Sign-in pages come from in front of an application. The cookie has the broker forget the answer, as if it came from there.
+-- Sign-in pages come from in front of an application. The cookie has the broker forget the answer, as if it came from
+-- there.
 local page = { ["Content-Type"] = "text/html; charset=utf-8", ["Set-Cookie"] = "csrf=1" }
 local html = "<!doctype html><form>Sign in</form>"
 

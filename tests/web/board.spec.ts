@@ -1,6 +1,8 @@
 // The task board in two windows, side by side.
 import { expect, describe } from 'vitest'
 import { enter, expectQuiet, visit, type BoardWindow } from './support/board.js'
+import { centre, Finger } from './support/finger.js'
+import { Gate } from './support/gate.js'
 import { test, type World } from './support/world.js'
 
 async function both(world: World): Promise<{ ada: BoardWindow; grace: BoardWindow; origin: string }> {
@@ -152,6 +154,25 @@ describe('two windows', () => {
     expect(await ada.titles('Doing')).toEqual(await grace.titles('Doing'))
   })
 
+  test('miss nothing that happens while everything is fetched', async ({ world }) => {
+    const { origin } = await world.board()
+    const grace = await enter(world, origin, 'Grace')
+    const ada = await visit(world, origin)
+    const gate = new Gate()
+    await ada.page.route('**/api/tasks', async (route) => {
+      const response = await route.fetch()
+      await gate.opened
+      await route.fulfill({ response })
+    })
+    await ada.page.getByRole('button', { name: 'Ada' }).click()
+    await ada.untilLive()
+    await grace.add('To do', 'In between')
+    await ada.page.getByRole('log').getByText('Grace added “In between”').waitFor({ state: 'attached' })
+    gate.open()
+    await ada.untilIn('To do', 'In between')
+    await ada.untilTitles('To do', await grace.titles('To do'))
+  })
+
   test('have one stream each, and the page holds on to it', async ({ world }) => {
     const broker = await world.board()
     const streams: string[] = []
@@ -232,6 +253,56 @@ describe('labels and categories', () => {
     await phone.page.getByRole('button', { name: 'Urgent', exact: true }).click()
     await phone.until('the others to be hidden', async () => (await phone.page.locator('.card').count()) === 1)
     expectQuiet(ada, grace, phone)
+  })
+})
+
+describe('a category', () => {
+  test('may be used before the server has named it', async ({ world }) => {
+    const { ada } = await both(world)
+    const gate = new Gate()
+    await ada.page.route('**/api/categories', async (route) => {
+      await gate.opened
+      await route.continue()
+    })
+    await ada.page.getByRole('button', { name: 'Edit labels and categories' }).click()
+    await ada.dialog.getByRole('textbox', { name: 'New category' }).fill('Home')
+    await ada.dialog.getByRole('textbox', { name: 'New category' }).press('Enter')
+    await ada.page.keyboard.press('Escape')
+    await ada.open('Choose a name')
+    const category = ada.dialog.getByLabel('Category')
+    await category.selectOption('Home')
+    expect(await category.inputValue()).toMatch(/^temp-/)
+    gate.open()
+    await ada.until('the name', async () => !(await category.inputValue()).startsWith('temp-'))
+    await ada.save()
+    await ada.card('Choose a name').getByText('Home').waitFor()
+    await ada.page.reload()
+    await ada.card('Choose a name').getByText('Home').waitFor()
+    expectQuiet(ada)
+  })
+})
+
+describe('a finger', () => {
+  test('takes a task along when it has rested on it, and scrolls when it has not', async ({ world }) => {
+    const { origin } = await world.board()
+    const grace = await enter(world, origin, 'Grace')
+    const ada = await enter(world, origin, 'Ada', { hasTouch: true })
+    const finger = await Finger.on(ada)
+    const title = 'Draw the empty states'
+    const target = await centre(ada.column('Doing').getByRole('heading'))
+
+    await finger.swipe(await centre(ada.card(title)), target)
+    expect(await ada.page.locator('.ghost').count()).toBe(0)
+    await ada.untilIn('To do', title)
+
+    await finger.down(await centre(ada.card(title)))
+    await ada.page.locator('.ghost').waitFor()
+    await finger.move(target)
+    await ada.column('Doing').locator('.gap').waitFor()
+    await finger.up()
+    await grace.untilIn('Doing', title)
+    expect((await grace.titles('Doing'))[0]).toBe(title)
+    expect(await ada.dialog.count()).toBe(0)
   })
 })
 

@@ -273,7 +273,7 @@ describe('a category', () => {
     await category.selectOption('Home')
     expect(await category.inputValue()).toMatch(/^temp-/)
     gate.open()
-    await ada.until('the name', async () => !(await category.inputValue()).startsWith('temp-'))
+    await ada.until('the name', async () => /^[0-9a-f]{8}-/.test(await category.inputValue()))
     await ada.save()
     await ada.card('Choose a name').getByText('Home').waitFor()
     await ada.page.reload()

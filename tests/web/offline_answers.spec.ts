@@ -136,6 +136,31 @@ describe('a server in trouble', () => {
     expect(Date.now() - at).toBeGreaterThan(700)
   })
 
+  test('is asked once for all that calls for it at a time', async ({ world }) => {
+    const { broker, desk } = await world.desk()
+    await desk.page.evaluate(() => void (Math.random = () => 0.999)) // no jitter
+    await broker.trouble('gateway')
+    await desk.create('one')
+    await desk.page.evaluate(async () => {
+      for (let n = 0; n < 5; n++) dispatchEvent(new Event('focus'))
+      await window.sync.queue.flush()
+    })
+    expect(await broker.calls()).toHaveLength(2)
+  })
+
+  for (const lockless of [false, true]) {
+    test(`refuses a change whose caller waits${lockless ? ', without Web Locks' : ''}`, async ({ world }) => {
+      const { desk } = await world.desk({ lockless })
+      expect(await desk.ask('PATCH', '/api/rows/none', { title: 'x' })).toMatchObject({ status: 404 })
+      await desk.offline()
+      await desk.create('fence')
+      await desk.offline(false)
+      await desk.untilTold('replayed')
+      expect(await desk.told('failure')).toEqual([])
+      expect(await desk.failures()).toEqual([])
+    })
+  }
+
   test('answers a caller that waits as it does', async ({ world }) => {
     const { broker, desk } = await world.desk()
     await broker.trouble('broken')

@@ -29,6 +29,7 @@ describe('an answer that is lost', () => {
       return reply
     })
     expect(await reply).toMatchObject({ error: 'AbortError' })
+    expect(await desk.waiting()).toHaveLength(1)
     await broker.release()
     await desk.untilCounts(0)
     await until('the change', async () => (await office.log()).length === 1)
@@ -131,6 +132,24 @@ describe('a queue that belongs to somebody else', () => {
     await until('the changes of ada', async () => (await office.log()).length === 2)
     expect(await office.get('/api/authors')).toEqual(['grace', 'ada'])
   })
+
+  test('is not sent by a tab that knew its owner from earlier', async ({ world }) => {
+    const { desk, office } = await world.desk({ connect: true })
+    await desk.untilLive()
+    await desk.page.context().clearCookies() // while the stream goes on
+    expect(await desk.create('of ada')).toMatchObject({ status: 202 })
+    await desk.signIn('grace')
+    await desk.flush()
+    await desk.untilLive('grace')
+    await desk.flush()
+    expect(await desk.waiting()).toEqual([])
+    expect(await office.log()).toEqual([])
+
+    await desk.signIn('ada')
+    await desk.reload()
+    await until('the change of ada', async () => (await office.log()).length === 1)
+    expect(await office.get('/api/authors')).toEqual(['ada'])
+  })
 })
 
 describe('two tabs', () => {
@@ -186,14 +205,11 @@ describe('two tabs', () => {
     for (const _ of [1, 2, 3, 4]) tabs.push(await (await desk.sibling()).open(desk.origin))
     for (const tab of tabs) await tab.page.evaluate(() => void (Math.random = () => 0.999)) // no jitter: a second
     await broker.trouble('gateway')
-    await desk.offline()
     await desk.create('one')
-    await Promise.all(tabs.map((tab) => tab.untilCounts(1)))
-    await desk.offline(false)
-    await broker.begunCalls(1)
+    await broker.begunCalls(2) // after a second, in whatever tab
     const at = Date.now()
-    await broker.begunCalls(2)
-    expect(Date.now() - at).toBeGreaterThan(700)
+    await broker.begunCalls(3) // two seconds after it
+    expect(Date.now() - at).toBeGreaterThan(1500)
     await broker.trouble('')
     await Promise.all(tabs.map((tab) => tab.untilCounts(0)))
   })

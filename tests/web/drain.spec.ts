@@ -101,7 +101,7 @@ describe('an EventSource whose broker drains', () => {
     await broker.drain()
     expect(await broker.ended()).toEqual(CLEAN)
     await until('the end of it', () => proxy.streams[half]?.ended)
-    expect(proxy.streams[half]).toEqual({ response: '', ended: 'end' })
+    expect(proxy.streams[half]).toMatchObject({ response: '', ended: 'end' })
     proxy.loseRequestsAfter(Infinity)
     await world.successor(broker).listening()
     await grace.write('after')

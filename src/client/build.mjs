@@ -12,7 +12,7 @@ const LIMITS = {
   /** createSync: the stream, shared by all tabs. */
   core: 8000,
   /** The core and the offline queue. */
-  whole: 10_500,
+  whole: 11_000,
 }
 
 process.chdir(fileURLToPath(new URL('.', import.meta.url)))

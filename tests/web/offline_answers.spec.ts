@@ -188,7 +188,7 @@ describe('a server in trouble', () => {
     await desk.create('after')
     await desk.offline(false)
     await desk.untilCounts(0, 0)
-    expect(await desk.told('resync')).toEqual([{ reason: 'unknown-answer' }])
+    expect(await desk.told('resync')).toEqual([{ reason: 'unknown-answer' }, { reason: 'replayed' }])
     expect(await office.log()).toEqual(['half', 'create after'])
   })
 })

@@ -40,6 +40,8 @@ export interface Connection {
   check(): void
   /** The network is gone, as far as the browser knows: what there is of a stream will say nothing more. */
   cut(): void
+  /** Takes a new stream in the place of this one, which may be another user's. */
+  reopen(): void
 }
 
 /** A server may have said to come back tomorrow, and be well again in a minute. */
@@ -123,7 +125,8 @@ export function connect(
 
   /** Says how long to wait before the next attempt. Milliseconds. */
   async function recover({ unauthorized, retryAfter = 0 }: StreamEnd): Promise<number> {
-    if (renewing || signal.aborted) return 0
+    // Where a stream cannot be resumed, the page has to know that there was an end.
+    if ((renewing && lastId !== undefined) || signal.aborted) return 0
     if (unauthorized && !refreshed && (refreshed = await refresh())) return 0
     refreshed = false
     tell(unauthorized ? 'expired' : 'connecting')
@@ -152,6 +155,11 @@ export function connect(
     },
     check: watch.check,
     cut,
+    reopen() {
+      renewing = true
+      cut()
+      pause.end()
+    },
   }
 }
 

@@ -14,7 +14,8 @@ export interface Feed extends Audience {
   show(): void
 }
 
-export function createFeed({ sessionId, tell }: Pick<Host, 'sessionId' | 'tell'>): Feed {
+/** `wake` is called when there is a stream, and when it is known whose. */
+export function createFeed({ sessionId, tell }: Pick<Host, 'sessionId' | 'tell'>, wake: () => void): Feed {
   let status: SyncStatus = 'connecting'
   let phase: State['phase'] = status
   let userId: string | undefined
@@ -39,6 +40,10 @@ export function createFeed({ sessionId, tell }: Pick<Host, 'sessionId' | 'tell'>
     return event.sessionId === sessionId && (userId === undefined || event.userId === userId)
   }
 
+  function forget(): void {
+    isKnown = false
+  }
+
   return {
     status: () => status,
     userId: () => (isKnown ? userId : undefined),
@@ -46,6 +51,7 @@ export function createFeed({ sessionId, tell }: Pick<Host, 'sessionId' | 'tell'>
 
     state({ phase: now, userId: user, resumed }) {
       const isBack = now === 'live' && phase !== 'live' && wasLive
+      const isNews = now === 'live' && (phase !== 'live' || !isKnown)
       phase = now
       wasLive ||= now === 'live'
       denied = false
@@ -57,6 +63,7 @@ export function createFeed({ sessionId, tell }: Pick<Host, 'sessionId' | 'tell'>
       if (isBack) tell('pillar:reconnected', { resumed })
       if (isBack && !resumed) resync('unresumed')
       if (isAnother) resync('user')
+      if (isNews) wake()
     },
 
     message({ name, data }) {
@@ -66,10 +73,11 @@ export function createFeed({ sessionId, tell }: Pick<Host, 'sessionId' | 'tell'>
     },
 
     resync,
+    forget,
 
     deny() {
       denied = true
-      isKnown = false
+      forget()
       show()
     },
   }

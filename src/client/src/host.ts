@@ -19,8 +19,10 @@ export interface Host {
   readonly credentials: RequestCredentials
   /** Renews the sign-in; one at a time, whoever asks. False if that did not work, or nobody knows how. */
   refresh(): Promise<boolean>
-  /** Says that a request found nobody signed in, and that `refresh` did not help. */
+  /** Says that a request found nobody signed in, or somebody else, and that `refresh` did not help. */
   expired(): void
+  /** Says that the server has answered. */
+  reached(): void
   /** Tells this tab's window. */
   tell<Name extends keyof SyncEventMap>(name: Name, detail: SyncEventMap[Name]['detail']): void
   /** Calls `wake` whenever trying again is worth while. */

@@ -8,12 +8,16 @@ import { openStream, type StreamRequest } from './stream.js'
 import { joinTabs, type Tabs } from './tabs.js'
 
 export interface Link {
-  /** `position`: all that has happened since is told. Otherwise, what has happened since `stop`, or the page's last load. If it has been started, it is woken. */
+  /**
+   * `position`: all that has happened since is told. Otherwise, what has happened since `stop`, or the page's last load. If it
+   * has been started, it is woken.
+   */
   start(position?: string | null): void
   stop(): void
   /** See `Connection`. */
   wake(): void
   cut(): void
+  reopen(): void
 }
 
 export function createLink({ sessionId, headers, refresh, feed, signal }: PageHost, settings: Settings): Link {
@@ -55,6 +59,7 @@ export function createLink({ sessionId, headers, refresh, feed, signal }: PageHo
     },
     wake: () => tabs?.wake(),
     cut: () => tabs?.cut(),
+    reopen: () => tabs?.reopen(),
   }
 }
 

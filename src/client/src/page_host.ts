@@ -30,7 +30,8 @@ export function createHost(settings: Settings, signal: AbortSignal): PageHost {
   const tell: Host['tell'] = (name, detail) => {
     for (const to of [target, window]) to.dispatchEvent(new CustomEvent(name, { detail }))
   }
-  const feed = createFeed({ sessionId, tell })
+  const wake = (): void => wakes.forEach((one) => one())
+  const feed = createFeed({ sessionId, tell }, wake)
 
   return {
     sessionId,
@@ -43,12 +44,13 @@ export function createHost(settings: Settings, signal: AbortSignal): PageHost {
     tell,
     userId: feed.userId,
     expired: feed.deny,
+    reached() {},
     headers: async () => new Headers(await headers()),
     refresh: () => (refreshing ??= renew().finally(() => (refreshing = undefined))),
-    wake: () => wakes.forEach((wake) => wake()),
-    onWake(wake) {
-      wakes.add(wake)
-      return () => wakes.delete(wake)
+    wake,
+    onWake(one) {
+      wakes.add(one)
+      return () => wakes.delete(one)
     },
   }
 }

@@ -33,6 +33,7 @@ export function createSync(options: SyncOptions = {}): Sync {
       // React mounts some components twice: whoever comes again at once finds the stream open.
       return once(() => setTimeout(() => --users === 0 && link?.stop()))
     },
+    reconnect: () => link?.reopen(),
     on: (entity, handler) => subscribe(host.target, entity, handler),
     close() {
       link?.stop()
@@ -66,7 +67,8 @@ function subscribe<Data>(
 const RENEW_PAUSE = 30_000
 
 /** What happens to the page, and makes a difference to the stream and the queue. */
-function watchPage({ signal, feed, wake, onWake }: PageHost, link: Link, isWanted: () => boolean): void {
+function watchPage(host: PageHost, link: Link, isWanted: () => boolean): void {
+  const { signal, feed, wake, onWake } = host
   const listen = <Name extends keyof WindowEventMap>(name: Name, hear: (event: WindowEventMap[Name]) => void): void =>
     addEventListener(name, hear, { signal })
   listen('online', wake)
@@ -79,7 +81,6 @@ function watchPage({ signal, feed, wake, onWake }: PageHost, link: Link, isWante
   // while changes are refused, there is no use in doing so again and again.
   let renewedAt = 0
   listen('pillar:status', ({ detail: { status } }) => {
-    if (status === 'live') wake()
     if (status !== 'expired' || Date.now() < renewedAt + RENEW_PAUSE) return
     renewedAt = Date.now()
     link.cut()
@@ -95,4 +96,5 @@ function watchPage({ signal, feed, wake, onWake }: PageHost, link: Link, isWante
     feed.show()
     link.wake()
   })
+  host.reached = () => void (feed.status() === 'connecting' && link.wake())
 }

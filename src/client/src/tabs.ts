@@ -27,6 +27,8 @@ type Note =
       messages: Message[] | undefined
     }
   | { kind: 'state'; state: State }
+  /** Somebody has signed in or out. */
+  | { kind: 'reopen' }
   /** `before` is the place of the last one before it. */
   | { kind: 'message'; message: Message; before: string | undefined }
 
@@ -49,6 +51,8 @@ export interface Audience {
   message(message: Message): void
   /** What has happened cannot be told from where the page is. */
   resync(reason: 'start' | 'gap'): void
+  /** Somebody else may be signed in. */
+  forget(): void
 }
 
 export interface Tabs {
@@ -57,6 +61,7 @@ export interface Tabs {
   /** See `Connection`. */
   wake(): void
   cut(): void
+  reopen(): void
 }
 
 /** How long a leader may take to answer, before a tab that is seen takes the lead. */
@@ -176,7 +181,13 @@ export function joinTabs(
     if (isNews) hello()
   }
 
+  function reopen(): void {
+    audience.forget()
+    connection?.reopen()
+  }
+
   function hear(note: Note): void {
+    if (note.kind === 'reopen') return reopen()
     if (connection) {
       if (note.kind !== 'hello') return // from a leader that has yet to notice that it is none any more
       connection[note.wake ? 'wake' : 'check']()
@@ -206,5 +217,9 @@ export function joinTabs(
     seen: () => seen,
     wake: () => (connection ? connection.wake() : hello(true)),
     cut: () => connection?.cut(),
+    reopen() {
+      post({ kind: 'reopen' })
+      reopen()
+    },
   }
 }

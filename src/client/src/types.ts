@@ -30,7 +30,8 @@ export type SyncStatus = 'connecting' | 'live' | 'offline' | 'expired'
 export interface ResyncDetail {
   /**
    * The broker's (`trimmed`, `generation`, `ahead`, `lagged`, `malformed`), or the client's own: `start`, `user`,
-   * `gap`, `unresumed`, and `unknown-answer`: a change was made, and its answer is lost.
+   * `gap`, `unresumed`, `replayed`: queued changes were made, or refused; and `unknown-answer`: a change was made, and its
+   * answer is lost.
    */
   reason: string
 }
@@ -193,6 +194,11 @@ export interface Sync {
    * happened since is told. Without it, what has happened since the page was loaded anew.
    */
   connect(position?: string | null): Release
+  /**
+   * Opens the stream anew, as whoever is signed in now, in all tabs. For when somebody has signed in or out: a stream goes on as
+   * whose it was when it was opened.
+   */
+  reconnect(): void
   /**
    * Calls `handler` for each event of an entity (or of several, or of `"*"`, all of them), and with the action "resync"
    * when it is time to fetch anew.

@@ -99,6 +99,10 @@ export class Desk {
     await until(`the stream of ${user}`, async () => (await this.userId()) === user)
   }
 
+  async untilStatus(status: string): Promise<void> {
+    await this.page.waitForFunction((status) => window.sync.status === status, status)
+  }
+
   /** What waits, of all tabs. */
   async waiting(): Promise<Entry[]> {
     return this.page.evaluate(() => window.waiting())

@@ -44,6 +44,8 @@ export interface Reply {
 export interface PageOptions {
   queue?: Omit<QueueOptions, 'creates' | 'idOf'> | false
   scope?: string
+  retryMin?: number
+  retryMax?: number
   /** Whether to open the stream. */
   connect?: boolean
   /** `refresh` signs this user in. */

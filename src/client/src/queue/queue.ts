@@ -69,6 +69,8 @@ function createQueue(host: Host, options: QueueOptions): Queue {
   let timer: ReturnType<typeof setTimeout> | undefined
   /** Whom this tab has noted as signed in. A tab that knows it from earlier must not overrule one that knows better. */
   let noted: string | undefined
+  /** Changes were made, or refused, and nobody has heard the answer who waited for it. */
+  let isStale = false
   let isClosed = false
   let isWarned = false
   let sending = Promise.resolve()
@@ -86,7 +88,10 @@ function createQueue(host: Host, options: QueueOptions): Queue {
 
   function receive({ settled, until, isNew }: Note): void {
     if (settled) hear(settled)
-    if (until) halt(until)
+    if (until) {
+      halt(until)
+      refresh()
+    }
     if (until === Infinity) host.expired()
     // Whoever is to send it may be closed before it has.
     if (isNew) timer ??= setTimeout(tick, requestTimeout)
@@ -113,8 +118,17 @@ function createQueue(host: Host, options: QueueOptions): Queue {
     if (isWaited) {
       // Whoever made it has just stopped waiting.
       if (!answer && entry.sessionId === host.sessionId) void settle({ ...settled, isWaited: false })
-    } else if (reason) host.tell('pillar:failure', { entry, reason, ...(response && { response }) })
+      return
+    }
+    isStale = true
+    if (reason) host.tell('pillar:failure', { entry, reason, ...(response && { response }) })
     else if (response && !isLost) host.tell('pillar:replayed', { entry, response, ...(id !== undefined && { id }) })
+  }
+
+  /** What the page shows has temporary ids in it, and changes that were refused. */
+  function refresh(): void {
+    if (isStale) host.tell('pillar:resync', { reason: 'replayed' })
+    isStale = false
   }
 
   async function count(): Promise<void> {
@@ -122,9 +136,11 @@ function createQueue(host: Host, options: QueueOptions): Queue {
       length: await entries.countOf(db, 'entries', user),
       failed: await entries.countOf(db, 'failures', user),
     })).catch(() => counts)
-    if (isClosed || (now.length === counts.length && now.failed === counts.failed)) return
+    if (isClosed) return
+    const isNews = now.length !== counts.length || now.failed !== counts.failed
     counts = now
-    host.tell('pillar:queue', now)
+    if (isNews) host.tell('pillar:queue', now)
+    if (counts.length === 0) refresh()
   }
 
   // --- sending ---
@@ -164,6 +180,7 @@ function createQueue(host: Host, options: QueueOptions): Queue {
     const isWaited = waiting.has(entry.key) || (await isHeld(lockOf(entry.key)))
     if (isClosed) return false
     const after = response && retryAfter(new Headers(response.headers))
+    if (means === 'done') host.reached()
     if (means === 'login') return postpone(NONE, after)
     if (means === 'later') return postpone(after === undefined ? KICK : WAKE, after)
     const attempts = entry.attempts + 1
@@ -233,7 +250,6 @@ function createQueue(host: Host, options: QueueOptions): Queue {
     const isCreation = method === 'POST' && creates({ url: new URL(url), body: parse(text) })
     const draft = {
       ...change,
-      userId: host.userId() ?? '',
       queuedAt: Date.now(),
       attempts: 0,
       ...(isCreation && fields(text)['id'] == null && { tempId: temporaryId() }),
@@ -300,7 +316,7 @@ function createQueue(host: Host, options: QueueOptions): Queue {
     publish({})
   }
 
-  const asleep = host.onWake(() => void drain(WAKE))
+  const asleep = host.onWake(() => void drain(WAKE).then(count))
   channel.onmessage = ({ data }: MessageEvent<Note>) => receive(data)
   void use(entries.prune).catch(warn)
   void count()

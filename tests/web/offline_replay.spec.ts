@@ -60,6 +60,28 @@ describe('an abort', () => {
   })
 })
 
+describe('an abort that comes after the answer', () => {
+  test('takes nothing back, though the answer is a synthetic one', async ({ world }) => {
+    const { proxy, desk, office } = await world.desk()
+    proxy.breakAll()
+    proxy.cut()
+    const replies = await desk.page.evaluate(async () => {
+      const headers = { 'Content-Type': 'application/json' }
+      const abort = new AbortController()
+      const one = await window.ask('POST', '/api/rows', { title: 'one' })
+      const two = await window.ask('POST', '/api/rows', { title: 'two' }, { headers, signal: abort.signal })
+      abort.abort()
+      return [one, two]
+    })
+    expect(replies).toMatchObject([{ status: 202 }, { status: 202 }])
+    expect(await desk.waiting()).toHaveLength(2)
+    proxy.mend()
+    await desk.flush()
+    await desk.untilCounts(0)
+    expect(await office.log()).toEqual(['create one', 'create two'])
+  })
+})
+
 describe('a page that is loaded anew', () => {
   test('in the middle of its replay goes on with it', async ({ world }) => {
     const { broker, desk, office } = await world.desk()

@@ -268,14 +268,22 @@ function createQueue(host: Host, options: QueueOptions): Queue {
   /** Undefined when it is not sent for now. */
   function answerTo({ key, seq }: QueueEntry, signal: AbortSignal): Promise<StoredResponse | undefined> {
     return new Promise((resolve, reject) => {
+      // Whoever has an answer, though it be a synthetic one, waits no longer: a later abort takes nothing back.
+      const answer = (response?: StoredResponse): void => {
+        waiting.delete(key)
+        clearTimeout(patience)
+        signal.removeEventListener('abort', abort)
+        resolve(response)
+      }
       const abort = (): void => {
         reject(signal.reason)
+        answer()
         void use((db) => entries.forget(db, seq, false)).then(() => publish({}))
       }
+      const patience = setTimeout(answer, requestTimeout)
       if (signal.aborted) return abort()
       signal.addEventListener('abort', abort)
-      waiting.set(key, resolve)
-      setTimeout(resolve, requestTimeout)
+      waiting.set(key, answer)
       publish({ isNew: true })
       void drain(KICK)
     })
@@ -294,7 +302,6 @@ function createQueue(host: Host, options: QueueOptions): Queue {
       await count()
       return synthetic(entry, isCreation)
     } finally {
-      waiting.delete(entry.key)
       release?.()
       publish({})
     }

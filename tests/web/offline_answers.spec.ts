@@ -60,6 +60,25 @@ describe('nobody is signed in', () => {
   })
 })
 
+describe('a page that never answers', () => {
+  for (const [silent, limits] of [
+    ['headers', { queue: { requestTimeout: 200 } }],
+    ['refresh', { readyTimeout: 200 }],
+  ] as const) {
+    test(`when it is asked for ${silent} does not stop the other tabs`, async ({ world }) => {
+      const { desk, office } = await world.desk({ silent, ...limits })
+      await desk.page.context().clearCookies()
+      expect(await desk.create('one')).toMatchObject({ status: 202 })
+      const other = await desk.sibling()
+      await other.open(desk.origin)
+      await other.signIn('ada')
+      await other.flush()
+      await other.untilCounts(0)
+      expect(await office.log()).toEqual(['create one'])
+    })
+  }
+})
+
 describe('a change that is refused', () => {
   test('is told, with its entry and its answer, kept over a reload, dismissed', async ({ world }) => {
     const { desk, office } = await world.desk()

@@ -2,7 +2,7 @@
 // time: the next is not asked for before the last has ended.
 import { fields } from './json.js'
 import type { Message, StreamEnd, StreamRequest, StreamSink } from './stream.js'
-import { backoff, createPause, createWatchdog } from './timer.js'
+import { aborted, backoff, createPause, createWatchdog } from './timer.js'
 
 export interface Ready {
   position: string | undefined
@@ -161,9 +161,4 @@ export function connect(
       pause.end()
     },
   }
-}
-
-/** Rejects when it is: what is not ended by it, an answer of the page say, is waited for no longer. */
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', reject))
 }

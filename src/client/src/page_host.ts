@@ -3,6 +3,7 @@ import { createFeed, type Feed } from './feed.js'
 import type { Host, Wake } from './host.js'
 import { randomId } from './random.js'
 import type { Settings } from './settings.js'
+import { aborted } from './timer.js'
 
 export interface PageHost extends Host {
   readonly feed: Feed
@@ -12,14 +13,15 @@ export interface PageHost extends Host {
 }
 
 export function createHost(settings: Settings, signal: AbortSignal): PageHost {
-  const { scope, fetch, credentials, headers, refresh } = settings
+  const { scope, fetch, credentials, headers, refresh, readyTimeout } = settings
   const wakes = new Set<Wake>()
   const target = new EventTarget()
   let refreshing: Promise<boolean> | undefined
 
+  /** One that does not answer has not worked: the queues of all tabs wait for it. */
   async function renew(): Promise<boolean> {
     try {
-      return await refresh()
+      return await Promise.race([refresh(), aborted(AbortSignal.timeout(readyTimeout))])
     } catch {
       return false
     }

@@ -62,6 +62,11 @@ export function createPause(): Pause {
   }
 }
 
+/** Rejects when `signal` is aborted: what is not ended by it, an answer of the page say, is waited for no longer. */
+export function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', reject))
+}
+
 /** Full jitter: anything up to a bound that doubles with each attempt. Milliseconds. */
 export function backoff(attempts: number, min: number, max: number): number {
   return Math.random() * Math.min(max, min * 2 ** attempts)

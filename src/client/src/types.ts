@@ -140,7 +140,7 @@ export interface StreamOptions {
   share?: boolean
   /** What tabs must have in common to share a stream and a queue, beside the URL: needed where tabs may be different users. */
   scope?: string
-  /** How long a stream may take to say `ready`. Milliseconds. */
+  /** How long a stream may take to say `ready`, and `refresh` to answer. Milliseconds. */
   readyTimeout?: number
   /** How long a stream may be silent, when it has not said how often it speaks. Milliseconds. */
   silenceTimeout?: number

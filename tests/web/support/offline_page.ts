@@ -46,12 +46,15 @@ export interface PageOptions {
   scope?: string
   retryMin?: number
   retryMax?: number
+  readyTimeout?: number
   /** Whether to open the stream. */
   connect?: boolean
   /** `refresh` signs this user in. */
   refreshAs?: string
   /** `headers` gives these. */
   headers?: Record<string, string>
+  /** What never answers. */
+  silent?: 'headers' | 'refresh'
   /** Without Web Locks, as on a page that came by plain http. */
   lockless?: boolean
 }

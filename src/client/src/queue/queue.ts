@@ -6,6 +6,7 @@
 import type { Host } from '../host.js'
 import { fields, parse } from '../json.js'
 import { retryAfter } from '../stream.js'
+import { aborted } from '../timer.js'
 import type { Queue, QueueDetail, QueueEntry, QueueFactory, QueueOptions, Release, StoredResponse } from '../types.js'
 import { meaning, type Meaning } from './answers.js'
 import { openStore, type Database } from './database.js'
@@ -151,18 +152,15 @@ function createQueue(host: Host, options: QueueOptions): Queue {
     return true
   }
 
-  /** Undefined if there is none. */
-  async function answerOf(entry: QueueEntry): Promise<StoredResponse | undefined> {
-    try {
-      const response = await send(host, entry, { redirect: 'manual', signal: AbortSignal.timeout(requestTimeout) })
-      return { status: response.status, headers: [...response.headers], body: await response.arrayBuffer() }
-    } catch {
-      return undefined
-    }
+  async function ask(entry: QueueEntry, signal: AbortSignal): Promise<StoredResponse> {
+    const response = await send(host, entry, { redirect: 'manual', signal })
+    return { status: response.status, headers: [...response.headers], body: await response.arrayBuffer() }
   }
 
   async function attempt(entry: QueueEntry): Promise<{ response?: StoredResponse; means: Meaning }> {
-    const response = await answerOf(entry)
+    const over = AbortSignal.timeout(requestTimeout)
+    // The page's own headers may not come, either.
+    const response = await Promise.race([ask(entry, over), aborted(over)]).catch(() => undefined)
     if (!response) return { means: 'later' }
     return { response, means: meaning(response, new Headers(entry.headers).get('Accept')) }
   }

@@ -2,7 +2,7 @@
 import { createSync, offlineQueue, queued } from '/pillar.js'
 
 /** @type {import('../../../support/offline_page.js').PageOptions} */
-const { connect, refreshAs, headers, lockless, queue, ...options } = JSON.parse(
+const { connect, refreshAs, headers, silent, lockless, queue, ...options } = JSON.parse(
   decodeURIComponent(location.hash.slice(1)) || '{}',
 )
 
@@ -36,6 +36,7 @@ window.sync = createSync({
     queue: offlineQueue({ ...queue, creates: ({ url }) => !url.pathname.endsWith('/touch') }),
   }),
   ...(headers && { headers: () => headers }),
+  ...(silent && { [silent]: () => new Promise(() => {}) }),
   ...(refreshAs && { refresh: async () => (await window.signIn(refreshAs)) === 200 }),
 })
 if (connect) window.sync.connect()

@@ -148,6 +148,24 @@ describe('tabs', () => {
     expect(await broker.metric('streams')).toBe(1)
   })
 
+  test('do not tell another user what they remember', async ({ world }) => {
+    const { ada, grace } = await world.liveScene()
+    const other = (await beside(ada, 1))[0] ?? ada
+    await grace.write('heard by both')
+    await other.untilText('heard by both')
+    await other.page.goto(new URL('/away.html', other.page.url()).href)
+    await grace.write('to ada alone')
+    await ada.untilText('to ada alone')
+    expect((await ada.send('POST', '/api/logout')).status).toBe(204)
+    await ada.untilStatus('expired')
+    await ada.signIn('alan')
+    await ada.untilResync('user')
+    await other.open()
+    await other.begin()
+    await other.expectHeard(grace, [], ['gap'])
+    expect(await other.state()).toMatchObject({ userId: 'alan' })
+  })
+
   test('that share nothing have a stream each', async ({ world }) => {
     const { broker, ada, grace } = await world.liveScene({ ...QUICK, share: false })
     const tabs = [ada, ...(await beside(ada, 2, { share: false }))]

@@ -99,8 +99,14 @@ export function joinTabs(
     audience.message(message)
   }
 
-  function say(now: State): void {
+  /** What one user has heard is no other one's. */
+  function know(now: State): void {
+    if (state.userId !== undefined && state.userId !== now.userId) recent.begin(seen)
     state = now
+  }
+
+  function say(now: State): void {
+    know(now)
     audience.state(now)
     if (isBehind && now.phase === 'live') {
       isBehind = false
@@ -126,7 +132,7 @@ export function joinTabs(
     },
     ready({ position, userId, resumed }) {
       begin(position)
-      state = { ...state, userId, resumed }
+      know({ ...state, userId, resumed })
     },
     message(message) {
       post({ kind: 'message', message, before: recent.head() })

@@ -64,6 +64,15 @@ describe('a page', () => {
     await ada.expectHeard(grace, ['before', 'meanwhile'])
   })
 
+  test('is not stopped by an event that is as large as the broker may be told to pass', async ({ world }) => {
+    const limits = ['--max-event-bytes', '64MiB', '--max-events-bytes', '64MiB', '--max-body-bytes', '16MiB']
+    const { proxy, ada, grace } = await world.liveScene(QUICK, limits)
+    const large = 'x'.repeat(5_000_000)
+    await grace.write(large, 'behind it')
+    await ada.expectHeard(grace, [large, 'behind it'])
+    expect(proxy.streams).toHaveLength(1)
+  })
+
   test('hears by heartbeats alone that its stream lives', async ({ world }) => {
     const { proxy, ada, grace } = await world.liveScene(QUICK, ['--heartbeat', '2s'])
     const beats = () => proxy.streams[0]?.response.match(/^:/gm)?.length ?? 0

@@ -33,8 +33,11 @@ export interface StreamEnd {
   retryAfter?: number | undefined
 }
 
-/** An event may have 256 KiB of data by default, and ten times that where somebody has set it so. */
-const MAX_EVENT_CHARS = 4_000_000
+/**
+ * An event of Pillar's has 64 MiB of data at most (`--max-event-bytes`). One that is larger can never be passed: the stream
+ * would break at it, again and again.
+ */
+const MAX_EVENT_CHARS = 70_000_000
 
 /** Never rejects but when `signal` is aborted, or the network fails. */
 export async function openStream(request: StreamRequest, sink: StreamSink, signal: AbortSignal): Promise<StreamEnd> {

@@ -1,5 +1,6 @@
 // The database behind the queue, and what the page adds to a request.
 import { describe, expect } from 'vitest'
+import { until } from './support/wait.js'
 import { test } from './support/world.js'
 
 describe('where nothing can be kept', () => {
@@ -54,6 +55,23 @@ describe('a database', () => {
     await desk.untilCounts(0)
     expect(await office.log()).toEqual(['create one', 'create two'])
   })
+})
+
+test('a database that is deleted while a change is on its way takes no later one with it', async ({ world }) => {
+  const { broker, desk, office } = await world.desk()
+  const slow = desk.ask('POST', '/api/slow', {})
+  await broker.begunCalls(1)
+  await desk.page.evaluate(async () => {
+    for (const { name = '' } of await indexedDB.databases()) {
+      await new Promise((resolve) => (indexedDB.deleteDatabase(name).onsuccess = resolve))
+    }
+  })
+  const later = desk.create('later')
+  await until('the later one', async () => (await desk.waiting()).some(({ tempId }) => tempId))
+  await broker.release()
+  expect(await slow).toMatchObject({ status: 200 })
+  expect(await later).toMatchObject({ status: 201 })
+  expect(await office.log()).toEqual(['slow', 'create later'])
 })
 
 describe('a request', () => {

@@ -66,14 +66,17 @@ export async function add(db: Database, made: Draft, maxEntries: number): Promis
   return { ...draft, seq: await append(db, draft) }
 }
 
-/** Writes an entry anew, unless it is gone. */
-export async function replace(db: Database, entry: QueueEntry): Promise<boolean> {
+/** Writes an entry anew, or deletes it, unless it is gone: a database that was deleted gives its place to another one. */
+async function update({ seq, key }: QueueEntry, db: Database, now?: QueueEntry): Promise<boolean> {
   const tx = db.transaction('entries', 'readwrite')
-  const isThere = (await tx.store.getKey(entry.seq)) !== undefined
-  if (isThere) await tx.store.put(entry)
+  const isThere = (await tx.store.get(seq))?.key === key
+  if (isThere) await (now ? tx.store.put(now) : tx.store.delete(seq))
   await tx.done
   return isThere
 }
+
+/** Writes an entry anew, unless it is gone. */
+export const replace = (db: Database, entry: QueueEntry): Promise<boolean> => update(entry, db, entry)
 
 /** The first that is not somebody else's. */
 async function first(db: Database, user: string): Promise<QueueEntry | undefined> {
@@ -103,12 +106,12 @@ export async function next(db: Database, user: string, call: Call, keyAge: numbe
 }
 
 export async function settle(db: Database, { entry, reason, response, id, isWaited }: Settlement): Promise<void> {
-  const { seq, tempId } = entry
+  const { tempId } = entry
   if (!isWaited) {
     if (tempId) await db.put('ids', { temp: tempId, id, at: Date.now() })
     if (reason) await db.put('failures', { entry, reason, ...(response && { response }) })
   }
-  await db.delete('entries', seq)
+  await update(entry, db)
   await db.delete('pause', 0)
 }
 

@@ -74,6 +74,21 @@ test('a database that is deleted while a change is on its way takes no later one
   expect(await office.log()).toEqual(['slow', 'create later'])
 })
 
+test('a change for which there is no room is refused, and does not overtake those that wait', async ({ world }) => {
+  const { desk, office } = await world.desk()
+  await desk.offline()
+  await desk.create('one')
+  await desk.page.evaluate(() => {
+    IDBObjectStore.prototype.add = () => {
+      throw new DOMException('the disk is full', 'QuotaExceededError')
+    }
+  })
+  await desk.offline(false)
+  expect(await desk.create('two')).toMatchObject({ error: 'QuotaExceededError', message: 'the disk is full' })
+  await desk.untilCounts(0)
+  expect(await office.log()).toEqual(['create one'])
+})
+
 describe('a request', () => {
   test('has the headers of the page as they are when it is sent', async ({ world }) => {
     const { desk } = await world.desk({ headers: { 'X-Token': 'new' } })

@@ -257,7 +257,12 @@ function createQueue(host: Host, options: QueueOptions): Queue {
     const entry = await use(async (db) => {
       draft.userId ||= isOffline() ? await lastUser(db) : ''
       return entries.add(db, draft, maxEntries)
-    }).catch(warn)
+    }).catch((problem: unknown) => {
+      if (!(problem instanceof DOMException && problem.name === 'QuotaExceededError')) return warn(problem)
+      // Others wait: sent as it is, it would overtake them.
+      release()
+      throw problem
+    })
     if (entry === null) release()
     if (entry === null) throw limit('maxEntries', maxEntries)
     return { draft, isCreation, entry, release }

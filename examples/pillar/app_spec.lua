@@ -271,6 +271,20 @@ describe("the task board", function()
       refused(400, "invalid_field", grace:patch(path, { json = { order = "first" } }))
     end)
 
+    it("of a series by the month falls on the last day of a month that is too short", function()
+      for date, following in pairs {
+        ["2026-01-31"] = "2026-02-28", ["2028-01-30"] = "2028-02-29", ["2026-03-31"] = "2026-04-30",
+        ["2026-12-31"] = "2027-01-31", ["2026-02-28"] = "2026-03-28", ["0001-01-01"] = "0001-02-01",
+      } do
+        local made = ada:post("/api/tasks", {
+          json = { title = "Rent", projectId = project.id, recurrence = "monthly", dueDate = date },
+        }):json()
+        t:clear()
+        expect(200, ada:post("/api/tasks/" .. made.id .. "/complete"))
+        assert.equal(following, t:events()[2].data.dueDate)
+      end
+    end)
+
     it("of a series makes the next one, too, when it is moved to the end", function()
       local path = "/api/tasks/" .. task.id
       expect(200, ada:patch(path, { json = { recurrence = "daily", dueDate = "2026-12-31" } }))

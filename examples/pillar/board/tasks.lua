@@ -51,15 +51,18 @@ end
 
 local step = { daily = { day = 1 }, weekly = { day = 7 }, monthly = { month = 1 } }
 
+local function day_of(year, month, day)
+  return os.date("*t", os.time { year = year, month = month, day = day, hour = 12 })
+end
+
+-- What is due on the 31st is due on the last day of a shorter month.
 local function next_date(date, recurrence)
   local y, m, d = (date or os.date("%Y-%m-%d")):match("(%d+)-(%d+)-(%d+)")
   local by = step[recurrence]
-  return os.date("%Y-%m-%d", os.time {
-    year = y,
-    month = m + (by.month or 0),
-    day = d + (by.day or 0),
-    hour = 12,
-  })
+  local month = m + (by.month or 0)
+  local last = by.month and day_of(y, month + 1, 0).day or math.huge
+  local due = day_of(y, month, math.tointeger(math.min(d + (by.day or 0), last)))
+  return ("%04d-%02d-%02d"):format(due.year, due.month, due.day)
 end
 
 local function find(db, id, req)

@@ -344,6 +344,20 @@ describe('by keyboard alone', () => {
     expect(await ada.opener(before[1] ?? '').evaluate((card) => card === document.activeElement)).toBe(true)
   })
 
+  test('a task that was lifted is let go when somebody else deletes it', async ({ world }) => {
+    const { ada, grace } = await both(world)
+    await ada.add('To do', 'Short-lived')
+    await ada.opener('Short-lived').press(' ')
+    await grace.open('Short-lived')
+    await grace.dialog.getByRole('button', { name: 'Delete' }).click()
+    await grace.dialog.getByRole('button', { name: 'Really delete' }).click()
+    await ada.untilGone('Short-lived')
+    const other = (await ada.titles('To do'))[0] ?? ''
+    await ada.opener(other).press(' ')
+    await ada.card(other).and(ada.page.locator('[data-lifted="true"]')).waitFor()
+    expectQuiet(ada, grace)
+  })
+
   test('the focus stays on a card that somebody else moves', async ({ world }) => {
     const { ada, grace } = await both(world)
     const title = 'Draw the empty states'

@@ -66,7 +66,9 @@ export interface KeyboardLift {
 }
 
 export function useLift(columns: Columns, onDrop: (taskId: string, spot: Spot) => void): KeyboardLift {
-  const [lift, setLift] = useState<Lift>()
+  const [held, setLift] = useState<Lift>()
+  // Somebody may have deleted what is held.
+  const lift = [...columns.values()].flat().some(({ id }) => id === held?.taskId) ? held : undefined
   const [said, say] = useState('')
 
   const cancel = useCallback(() => {

@@ -1,6 +1,6 @@
 // The task board without a network, or without a sign-in: what is changed meanwhile is shown, kept, sent, and answered for.
 import { describe, expect } from 'vitest'
-import { enter, expectQuiet, type BoardWindow } from './support/board.js'
+import { DEMO_TASKS, enter, expectQuiet, visit, type BoardWindow } from './support/board.js'
 import { expectAccessible, picture } from './support/looks.js'
 import { test, type World } from './support/world.js'
 
@@ -159,6 +159,38 @@ describe('without a broker', () => {
     await grace.untilIn('To do', 'While it was away')
     await grace.add('To do', 'Live again')
     await ada.untilIn('To do', 'Live again')
+  })
+})
+
+describe('a board that could not be loaded', () => {
+  test('is loaded again, though the stream is open', async ({ world }) => {
+    const broker = await world.board()
+    const ada = await visit(world, broker.origin)
+    const { page } = ada
+    let asked = 0
+    await page.route('**/api/tasks', (route) => (++asked === 1 ? route.fulfill({ status: 503 }) : route.continue()))
+    await page.getByRole('button', { name: 'Ada' }).click()
+    await page.getByText('could not be loaded').waitFor()
+    await page
+      .locator('.card')
+      .nth(DEMO_TASKS - 1)
+      .waitFor()
+    expectQuiet(ada)
+  })
+})
+
+describe('a browser in which somebody else signs in', () => {
+  test('shows who it is in all of its tabs', async ({ world }) => {
+    const broker = await world.board()
+    const ada = await enter(world, broker.origin, 'Ada')
+    const page = await ada.page.context().newPage()
+    await page.goto(broker.origin)
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByRole('button', { name: 'Grace' }).click()
+    await page.locator('.me-name', { hasText: 'Grace' }).waitFor()
+    await ada.page.evaluate(() => window.dispatchEvent(new Event('focus')))
+    await ada.page.locator('.me-name', { hasText: 'Grace' }).waitFor()
+    await ada.untilLive()
   })
 })
 

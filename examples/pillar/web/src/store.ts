@@ -1,7 +1,7 @@
 // What the page knows, and what it does. Three things come together here: the data as the server has told it, the changes
 // that it has not answered yet, and what people ought to notice.
 import type { FailureDetail, ReplayedDetail, Sync, SyncEvent } from 'pillar-client'
-import { messageOf, readBody } from './api.js'
+import { Refusal, messageOf, readBody } from './api.js'
 import { apply } from './apply.js'
 import { creates, mentions, renamed, told, type Change } from './changes.js'
 import { Ids, randomKey } from './ids.js'
@@ -53,6 +53,8 @@ export interface View {
 }
 
 const HIGHLIGHT_MS = 4000
+/** The pause after a load that failed, at first and at most. */
+const RETRY_MS = { min: 1000, max: 30_000 }
 const ACTIVITY_LIMIT = 100
 
 type Listener = () => void
@@ -75,6 +77,10 @@ export class Store {
   private held: SyncEvent[] | undefined
   private loading: Promise<void> | undefined
   private isStale = false
+  /** The last load has failed: what is shown may be out of date. */
+  private isBehind = false
+  private pause = RETRY_MS.min
+  private timer: ReturnType<typeof setTimeout> | undefined
   private readonly listeners = new Set<Listener>()
   private count = 0
 
@@ -107,20 +113,36 @@ export class Store {
     }))
   }
 
+  /** If the last load has failed. */
+  catchUp(): void {
+    if (this.isBehind) void this.load()
+  }
+
   private async fetchAll(): Promise<void> {
     this.held = []
+    clearTimeout(this.timer)
     try {
       this.base = await loadData()
+      this.isBehind = false
+      this.pause = RETRY_MS.min
       this.update({ loaded: true })
-    } catch {
+    } catch (problem) {
       this.isStale = false
-      if (!this.view.loaded) this.notice('The board could not be loaded. It is tried again when there is a connection.')
+      if (!this.view.loaded && !this.isBehind) this.notice('The board could not be loaded. It is tried again.')
+      this.isBehind = true
+      // Whoever is not signed in has to do something first.
+      if (!(problem instanceof Refusal && problem.status === 401)) this.loadLater()
     } finally {
       const held = this.held
       this.held = undefined
       held.forEach((event) => (this.base = apply(this.base, event)))
       this.show()
     }
+  }
+
+  private loadLater(): void {
+    this.timer = setTimeout(() => this.catchUp(), this.pause * (0.5 + Math.random() / 2))
+    this.pause = Math.min(2 * this.pause, RETRY_MS.max)
   }
 
   /** Takes an event of the stream. */

@@ -1,6 +1,6 @@
 // The page of somebody who is signed in.
 import { useSyncSubscription } from 'pillar-client/react'
-import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react'
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react'
 import { createPortal } from 'react-dom'
 import { post } from '../api.js'
 import { useSession, useView } from '../hooks/board.js'
@@ -20,16 +20,25 @@ import { Sidebar } from './Sidebar.js'
 /** Hands the store what the stream and the queue tell. */
 function useTold(): void {
   const { store } = useSession()
-  useSyncSubscription('*', (event) => store.receive(event))
+  const isMine = useCallback((): boolean => {
+    const { userId } = store.sync
+    if (userId === undefined || userId === store.user.id) return true
+    // Somebody else has signed in, in another tab: this page is theirs now.
+    location.reload()
+    return false
+  }, [store])
+  useSyncSubscription('*', (event) => isMine() && store.receive(event))
   useEffect(() => {
     const over = new AbortController()
     const { signal } = over
     window.addEventListener('pillar:queue', () => void store.readQueue(), { signal })
     window.addEventListener('pillar:replayed', ({ detail }) => store.replayed(detail), { signal })
     window.addEventListener('pillar:failure', ({ detail }) => store.failed(detail), { signal })
-    window.addEventListener('online', () => store.snapshot().loaded || void store.load(), { signal })
+    window.addEventListener('pillar:status', () => isMine() && store.sync.status === 'live' && store.catchUp(), {
+      signal,
+    })
     return () => over.abort()
-  }, [store])
+  }, [store, isMine])
 }
 
 function useProject(): [Project | undefined, (id: string) => void] {

@@ -17,10 +17,4 @@ bool target_parse(struct request *r, struct arena *arena, struct refusal *why);
 
 enum { TARGET_SEGMENTS_MAX = 64, TARGET_QUERY_MAX = 256 };
 
-/*
- * Decodes percent escapes, and '+' as a space where `plus` says so (in a query). `out` has room for text.len
- * bytes and may be text.ptr itself. Returns false for a malformed escape or an encoded NUL.
- */
-bool percent_decode(struct str text, bool plus, char *out, size_t *len);
-
 #endif

@@ -7,14 +7,14 @@ local check = require "pillar.check"
 ---@field origins string[]|string such as "https://app.example"; or "*" for every origin, then without credentials
 ---@field credentials? boolean pages may send cookies
 ---@field maxAge? integer for how many seconds a browser may remember what it was told; 600 by default
----@field headers? string[] the request headers that pages may send, beside Idempotency-Key; all by default
+---@field headers? string[] request headers that pages may send, beside Idempotency-Key and X-User-Id; all by default
 ---@field exposeHeaders? string[] response headers that pages may read, beside those that the broker sets
 
 local cors = {}
 
 local options = { origins = true, credentials = true, maxAge = true, headers = true, exposeHeaders = true }
 local exposed = { "Sync-Position", "X-Request-Id", "Retry-After", "Location", "Idempotency-Replayed" }
-local retries_by = "Idempotency-Key"
+local always = { "Idempotency-Key", "X-User-Id" }
 local default_ports = { http = "80", https = "443", ws = "80", wss = "443" }
 
 --- An origin as browsers write it (https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin); or nil and why not.
@@ -76,14 +76,16 @@ local function read_headers(name, given, level)
   return given or {}
 end
 
---- The list as a text; empty for all. A page that sends a mutation anew must be able to say so.
+--- The list as a text; empty for all. A page must be able to send a mutation anew, and to say for whom it is.
 local function allowed_headers(given)
+  local list, named = { table.unpack(given) }, {}
   for _, header in ipairs(given) do
-    if header:lower() == retries_by:lower() then
-      return table.concat(given, ", ")
-    end
+    named[header:lower()] = true
   end
-  return given[1] and table.concat(given, ", ") .. ", " .. retries_by or ""
+  for _, header in ipairs(given[1] and always or {}) do
+    list[#list + 1] = not named[header:lower()] and header or nil
+  end
+  return table.concat(list, ", ")
 end
 
 --- What the C side needs to know. Raises, at the script's line, for what cannot be.

@@ -99,6 +99,7 @@ local function parameters_of(route, path_parameters)
   if route.method ~= "GET" then
     list[#list + 1] = ref("parameters", "SessionId")
     list[#list + 1] = ref("parameters", "IdempotencyKey")
+    list[#list + 1] = not route.public and ref("parameters", "UserId") or nil
   end
   return list[1] and list or nil
 end
@@ -315,6 +316,7 @@ local function stream(builder)
         parameter("query", "lastEventId", "Go on behind this event, or behind a Sync-Position."),
         parameter("header", "X-Session-Id", "As sessionId, for clients that can send headers."),
         parameter("header", "Last-Event-ID", "As lastEventId; browsers send it when they come back."),
+        ref("parameters", "UserId"),
       },
       responses = {
         ["200"] = {
@@ -352,6 +354,8 @@ local function components(builder, options)
     parameters = {
       IdempotencyKey = idempotency_key,
       SessionId = parameter("header", "X-Session-Id", "The tab's session, whose stream does not get the change."),
+      UserId = parameter("header", "X-User-Id", "On whose behalf the request is made: the user's id, percent-encoded. "
+        .. "It is refused (other_user) when somebody else is signed in."),
     },
     responses = {
       BadInput = error_response "The input does not fit.",
@@ -361,7 +365,7 @@ local function components(builder, options)
       Error = error_response "It went wrong.",
       IdempotencyKeyReused = error_response "The Idempotency-Key came with another request before.",
       NotFound = error_response "There is no such row, or the user may not see it.",
-      Unauthorized = error_response "Nobody has signed in.",
+      Unauthorized = error_response "Nobody has signed in, or somebody else than X-User-Id says (other_user).",
       UnsupportedMediaType = error_response "The body was not sent as application/json.",
     },
     securitySchemes = builder.signs_in and {

@@ -211,7 +211,7 @@ describe("app:cors for every origin", function()
         ["Access-Control-Request-Headers"] = "x-other",
       },
     })
-    assert.equal("Content-Type, Idempotency-Key", cors_of(answer.headers)["allow-headers"])
+    assert.equal("Content-Type, Idempotency-Key, X-User-Id", cors_of(answer.headers)["allow-headers"])
     assert.equal("600", cors_of(answer.headers)["max-age"])
   end)
 

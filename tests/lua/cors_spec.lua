@@ -36,7 +36,7 @@ describe("app:cors", function()
       any = true,
       credentials = false,
       maxAge = "0",
-      headers = "Content-Type, X-Session-Id, Idempotency-Key",
+      headers = "Content-Type, X-Session-Id, Idempotency-Key, X-User-Id",
       exposed = "Sync-Position, X-Request-Id, Retry-After, Location, Idempotency-Replayed, X-Total",
     }, described {
       origins = "*", credentials = false, maxAge = 0, headers = { "Content-Type", "X-Session-Id" },
@@ -44,14 +44,15 @@ describe("app:cors", function()
     })
   end)
 
-  it("lets pages send an Idempotency-Key, and says so once", function()
+  it("lets pages send an Idempotency-Key and an X-User-Id, and says so once", function()
     local function headers(list)
       return described({ origins = "*", headers = list }).headers
     end
     assert.equal("", headers(nil))
     assert.equal("", headers {})
-    assert.equal("X-A, Idempotency-Key", headers { "X-A" })
-    assert.equal("idempotency-key, X-A", headers { "idempotency-key", "X-A" })
+    assert.equal("X-A, Idempotency-Key, X-User-Id", headers { "X-A" })
+    assert.equal("idempotency-key, X-A, X-User-Id", headers { "idempotency-key", "X-A" })
+    assert.equal("x-user-id, Idempotency-Key", headers { "x-user-id" })
   end)
 
   it("writes origins as browsers do", function()
@@ -119,6 +120,6 @@ describe("app:cors", function()
     app:cors { origins = "*" }
     local ok, problem = pcall(function() app:cors { origins = "*" } end)
     assert.is_false(ok)
-    assert.truthy(problem:find("cors_spec.lua:120: app:cors was called already", 1, true), problem)
+    assert.truthy(problem:find("cors_spec.lua:121: app:cors was called already", 1, true), problem)
   end)
 end)

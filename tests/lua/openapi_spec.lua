@@ -78,13 +78,21 @@ describe("the description of an app", function()
     }, document.paths["/api/tasks"].get.parameters)
   end)
 
-  it("says of mutations that they may have a session and an Idempotency-Key", function()
-    assert.same({
-      { ["$ref"] = "#/components/parameters/SessionId" }, { ["$ref"] = "#/components/parameters/IdempotencyKey" },
-    }, document.paths["/api/tasks"].post.parameters)
+  it("says of mutations that they may have a session, an Idempotency-Key and, if not public, a user", function()
+    local function refs(...)
+      local list = {}
+      for i, name in ipairs { ... } do
+        list[i] = { ["$ref"] = "#/components/parameters/" .. name }
+      end
+      return list
+    end
+    assert.same(refs("SessionId", "IdempotencyKey", "UserId"), document.paths["/api/tasks"].post.parameters)
+    assert.same(refs("SessionId", "IdempotencyKey"), document.paths["/login"].post.parameters)
     local key = document.components.parameters.IdempotencyKey
     assert.same({ "header", "Idempotency-Key", false }, { key["in"], key.name, key.required })
     assert.equal(255, key.schema.maxLength)
+    local user = document.components.parameters.UserId
+    assert.same({ "header", "X-User-Id", false }, { user["in"], user.name, user.required })
   end)
 
   it("has bodies, those of an entity by name", function()

@@ -9,6 +9,7 @@
 #include "base/logger.h"
 #include "base/outage.h"
 #include "script/core.h"
+#include "script/expected_user.h"
 #include "script/failure.h"
 #include "script/silence.h"
 #include "script/state.h"
@@ -259,7 +260,7 @@ static int run_in_lua(lua_State *L)
     int answer = call_runtime(L, stream ? "identify_stream" : "identify", runtime, request, ex);
     set_rights(job, writes);
     drop_snapshot(job);
-    if (lua_isnil(L, answer) && asks_too_often(job))
+    if (lua_isnil(L, answer) && (asks_too_often(job) || !expected_user_admit(job)))
         return 0;
     if (lua_isnil(L, answer) && stream)
         ex->response.status = 200;

@@ -98,6 +98,17 @@ describe('a page', () => {
   })
 })
 
+test('a stream that ends as soon as it is open is asked for ever less often, whatever it says', async ({ world }) => {
+  const gateway = await world.gateway(await world.broker())
+  const ada = await world.loaded(gateway, 'ada', 'Math.random = () => 0.999')
+  const headers = { 'Content-Type': 'text/event-stream' }
+  gateway.reply = { status: 200, headers, body: 'retry: 0\nevent: ready\ndata: {}\n\n' }
+  await ada.begin({ retryMin: 100, retryMax: 10_000 })
+  await until('five attempts', () => gateway.asked.length >= 5)
+  const [, second = 0, , , fifth = 0] = gateway.asked
+  expect(fifth - second).toBeGreaterThan(1000) // 200, 400, 800
+})
+
 /** What becomes of a broker, and who takes its place. */
 const replacements: Record<string, (world: World, broker: Broker) => Promise<unknown>> = {
   async killed(world, broker) {

@@ -55,6 +55,7 @@ export function connect(
 ): Connection {
   let attempts = 0
   let live = false
+  let liveAt = 0
   /** `retry:` of the present stream, or the last one. */
   let retry: number | undefined
   let renewing = false
@@ -81,7 +82,7 @@ export function connect(
   function ready({ id, data }: Message, resumed: boolean): void {
     const { heartbeatMs, userId } = fields(data)
     live = true
-    attempts = 0
+    liveAt = Date.now()
     refreshed = false
     watch.start(heartbeats ? 2 * Number(heartbeatMs) || silenceTimeout : Infinity)
     sink.ready({ position: id, userId: typeof userId === 'string' ? userId : undefined, resumed })
@@ -130,8 +131,12 @@ export function connect(
     if (unauthorized && !refreshed && (refreshed = await refresh())) return 0
     refreshed = false
     tell(unauthorized ? 'expired' : 'connecting')
+    // Streams that end as soon as they are open are no better than none.
+    if (live && Date.now() - liveAt > retryMin) attempts = 0
+    const isFirst = attempts === 0
     const drawn = backoff(attempts++, retryMin, retryMax)
-    return Math.max(Math.min(retry ?? drawn, retryMax), Math.min(retryAfter, RETRY_AFTER_MAX))
+    const wanted = isFirst ? (retry ?? drawn) : Math.max(retry ?? 0, drawn)
+    return Math.max(Math.min(wanted, retryMax), Math.min(retryAfter, RETRY_AFTER_MAX))
   }
 
   async function run(): Promise<void> {
@@ -149,7 +154,8 @@ export function connect(
   return {
     ended: Promise.race([run(), aborted(signal)]).catch(() => {}),
     wake() {
-      attempts = 0
+      // That a stream is open wakes the page, too.
+      if (!live) attempts = 0
       pause.end()
       watch.check()
     },

@@ -47,6 +47,44 @@ describe('somebody else who signs in', () => {
   })
 })
 
+describe('changes that are kept while nobody is signed in', () => {
+  test('are those of whose page it is', async ({ world }) => {
+    const { desk, office } = await world.desk({ connect: true })
+    await desk.untilLive('ada')
+    await desk.page.context().clearCookies()
+    await desk.create('first of ada')
+    await desk.untilStatus('expired')
+    await desk.create('second of ada')
+    await desk.signIn('grace')
+    await desk.wake()
+    await desk.untilLive('grace')
+    expect(await desk.create('of grace')).toMatchObject({ status: 201 })
+    await desk.flush()
+    expect(await office.log()).toEqual(['create of grace'])
+    await desk.signIn('ada')
+    await desk.page.evaluate(() => window.sync.reconnect())
+    await until('the changes of ada', async () => (await office.log()).length === 3)
+    expect(await office.get('/api/authors')).toEqual(['grace', 'ada', 'ada'])
+  })
+
+  test('are those of whoever was signed in last, where no stream has told', async ({ world }) => {
+    const { broker, desk, office } = await world.desk({ connect: true })
+    await desk.untilLive('ada')
+    await broker.trouble('gateway')
+    const other = await (await desk.sibling()).open(desk.origin) // knows nobody, and reaches nothing
+    expect(await other.create('of ada')).toMatchObject({ status: 202 })
+    await desk.close()
+    await other.signIn('grace')
+    await other.open(other.origin, { connect: true })
+    await other.untilLive('grace')
+    await broker.trouble('')
+    await other.flush()
+    await other.create('of grace')
+    await until('the change of grace', async () => (await office.log()).includes('create of grace'))
+    expect(await office.get('/api/authors')).toEqual(['grace'])
+  })
+})
+
 describe('changes that were replayed', () => {
   test('have each tab fetch anew, once', async ({ world }) => {
     const { desk } = await world.desk({ connect: true })

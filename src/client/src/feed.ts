@@ -8,6 +8,9 @@ export interface Feed extends Audience {
   status(): SyncStatus
   /** Undefined too from when nobody is signed in until a stream says who is: it may be somebody else. */
   userId(): string | undefined
+  /** See `Host`. */
+  owner(): string | undefined
+  isForgotten(): boolean
   /** A request found nobody signed in. */
   deny(): void
   /** Says what the status is, if that has changed. */
@@ -22,6 +25,7 @@ export function createFeed({ sessionId, tell }: Pick<Host, 'sessionId' | 'tell'>
   let wasLive = false
   let denied = false
   let isKnown = false
+  let isForgotten = false
 
   function show(): void {
     const isOffline = phase === 'connecting' && !navigator.onLine
@@ -40,13 +44,11 @@ export function createFeed({ sessionId, tell }: Pick<Host, 'sessionId' | 'tell'>
     return event.sessionId === sessionId && (userId === undefined || event.userId === userId)
   }
 
-  function forget(): void {
-    isKnown = false
-  }
-
   return {
     status: () => status,
     userId: () => (isKnown ? userId : undefined),
+    owner: () => (isForgotten ? undefined : userId),
+    isForgotten: () => isForgotten,
     show,
 
     state({ phase: now, userId: user, resumed }) {
@@ -62,6 +64,7 @@ export function createFeed({ sessionId, tell }: Pick<Host, 'sessionId' | 'tell'>
       show()
       if (isBack) tell('pillar:reconnected', { resumed })
       if (isBack && !resumed) resync('unresumed')
+      if (isKnown) isForgotten = false
       if (isAnother) resync('user')
       if (isNews) wake()
     },
@@ -73,11 +76,15 @@ export function createFeed({ sessionId, tell }: Pick<Host, 'sessionId' | 'tell'>
     },
 
     resync,
-    forget,
+
+    forget() {
+      isForgotten = true
+      isKnown = false
+    },
 
     deny() {
       denied = true
-      forget()
+      isKnown = false
       show()
     },
   }

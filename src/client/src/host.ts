@@ -14,6 +14,10 @@ export interface Host {
   readonly fetch: typeof fetch
   /** Who is signed in, as far as is known. */
   userId(): string | undefined
+  /** Whose page it is: also when the sign-in has ended, until the page says that there is another one. */
+  owner(): string | undefined
+  /** The page has said that somebody else may be signed in, and the stream has not said who. */
+  isForgotten(): boolean
   /** The page's own headers for a request, a token say. */
   headers(): Promise<Headers>
   readonly credentials: RequestCredentials

@@ -45,6 +45,8 @@ export function createHost(settings: Settings, signal: AbortSignal): PageHost {
     target,
     tell,
     userId: feed.userId,
+    owner: feed.owner,
+    isForgotten: feed.isForgotten,
     expired: feed.deny,
     reached() {},
     headers: async () => new Headers(await headers()),

@@ -78,6 +78,14 @@ async function update({ seq, key }: QueueEntry, db: Database, now?: QueueEntry):
 /** Writes an entry anew, unless it is gone. */
 export const replace = (db: Database, entry: QueueEntry): Promise<boolean> => update(entry, db, entry)
 
+/** Makes an entry that is nobody's a user's, while it waits. */
+export async function claim(db: Database, { seq, key }: QueueEntry, userId: string): Promise<void> {
+  const tx = db.transaction('entries', 'readwrite')
+  const entry = await tx.store.get(seq)
+  if (entry?.key === key && !entry.userId) await tx.store.put({ ...entry, userId })
+  await tx.done
+}
+
 /** The first that is not somebody else's. */
 async function first(db: Database, user: string): Promise<QueueEntry | undefined> {
   let cursor = await db.transaction('entries').store.openCursor()

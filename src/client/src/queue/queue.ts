@@ -254,10 +254,7 @@ function createQueue(host: Host, options: QueueOptions): Queue {
     }
     const release = await hold(lockOf(key)).catch(warn)
     if (!release) return { draft, isCreation }
-    const entry = await use(async (db) => {
-      draft.userId ||= isOffline() ? await lastUser(db) : ''
-      return entries.add(db, draft, maxEntries)
-    }).catch((problem: unknown) => {
+    const entry = await use((db) => entries.add(db, draft, maxEntries)).catch((problem: unknown) => {
       if (!(problem instanceof DOMException && problem.name === 'QuotaExceededError')) return warn(problem)
       // Others wait: sent as it is, it would overtake them.
       release()
@@ -302,6 +299,8 @@ function createQueue(host: Host, options: QueueOptions): Queue {
       const answer = isOffline() ? undefined : await answerTo(entry, made.signal)
       // Some statuses go without a body (Fetch, section 2.2.3).
       if (answer) return new Response(answer.body.byteLength ? answer.body : null, answer)
+      // What is kept is somebody's: as far as can be told, of whoever was signed in last. It is sent as nobody else.
+      if (!host.isForgotten()) await own((db, user) => entries.claim(db, entry, user))
       await count()
       return synthetic(entry, isCreation)
     } finally {

@@ -9,7 +9,7 @@ export type Change = Pick<QueueEntry, 'method' | 'url' | 'headers' | 'body' | 'k
 export const isChange = ({ method }: Request): boolean => /^(POST|PUT|PATCH|DELETE)$/i.test(method)
 
 /** A change of this tab, with a key of its own unless the page has given it one. */
-export async function changeOf(made: Request, { sessionId, userId }: Host): Promise<Change> {
+export async function changeOf(made: Request, { sessionId, owner }: Host): Promise<Change> {
   const body = await made.arrayBuffer()
   made.signal.throwIfAborted()
   return {
@@ -18,7 +18,7 @@ export async function changeOf(made: Request, { sessionId, userId }: Host): Prom
     headers: [...made.headers],
     key: made.headers.get('Idempotency-Key') ?? randomId(),
     sessionId,
-    userId: userId() ?? '',
+    userId: owner() ?? '',
     ...(body.byteLength > 0 && { body }),
   }
 }

@@ -73,11 +73,13 @@ function ownership({ userId }: Where, projectId: string): SyncEvent {
   }
 }
 
-function ofMember(_: Where, { method, body }: Change, answer: unknown, path: string[]): SyncEvent[] {
+function ofMember(where: Where, { method, body }: Change, answer: unknown, path: string[]): SyncEvent[] {
   const [, projectId = '', , id] = path
   const userId = id ?? String(body['userId'])
   const data = isFields(answer) ? answer : { projectId, userId, ...body }
-  return [{ entity: 'member', action: actions[method] ?? '', entityId: userId, projectId, data }]
+  const member: SyncEvent = { entity: 'member', action: actions[method] ?? '', entityId: userId, projectId, data }
+  const isLeaving = method === 'DELETE' && userId === where.userId
+  return isLeaving ? [member, { entity: 'project', action: 'removed', entityId: projectId, projectId }] : [member]
 }
 
 function ofCompletion({ data }: Where, _: Change, answer: unknown, [, id = '']: string[]): SyncEvent[] {

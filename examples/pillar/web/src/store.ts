@@ -9,7 +9,7 @@ import { loadData } from './load.js'
 import { NOTHING, type Data, type User } from './model.js'
 import { fromEntry, reconciled, withPending } from './pending.js'
 import { isFields, type Fields } from './rows.js'
-import { bodyOf, describe, intentOf, reasonOf } from './words.js'
+import { bodyOf, describe, intentOf, reasonOf, type People } from './words.js'
 
 /** Something that somebody did. */
 export interface Activity {
@@ -20,9 +20,13 @@ export interface Activity {
   at: number
 }
 
-/** A change that was not taken, and that is not in the queue any more. */
+/**
+ * Worth more than a line among others: a problem, a change say that was not taken and is not in the queue any more, or news
+ * of what others have done to this user.
+ */
 export interface Notice {
   id: number
+  kind: 'problem' | 'news'
   text: string
 }
 
@@ -99,6 +103,10 @@ export class Store {
     return () => this.listeners.delete(listener)
   }
 
+  private get people(): People {
+    return { me: this.user.id, nameOf: this.nameOf }
+  }
+
   readonly nameOf = (userId: string | undefined): string =>
     userId === undefined ? 'The server' : (this.users.get(userId)?.name ?? userId)
 
@@ -162,16 +170,21 @@ export class Store {
   }
 
   private notify(event: SyncEvent, before: Data): void {
-    const text = describe(event, before, this.view.data, this.nameOf)
+    const text = describe(event, before, this.view.data, this.people)
     if (!text) return
     this.record(event.userId, event, text, event.timestamp)
     this.announce(`${this.nameOf(event.userId)} ${text}`)
+    if (event.entity === 'project' && event.action !== 'updated' && event.userId !== this.user.id)
+      this.notice(`${this.nameOf(event.userId)} ${text}.`, 'news')
     if (event.entity === 'task' && event.entityId !== undefined) this.highlight(event.entityId, event.userId)
   }
 
   private record(userId: string | undefined, event: SyncEvent, text: string, at = Date.now()): void {
     const task = event.entity === 'task' ? this.view.data.tasks.get(event.entityId ?? '') : undefined
-    const projectId = event.projectId ?? task?.projectId ?? (event.entity === 'project' ? event.entityId : undefined)
+    const isOfProject = event.entity === 'project' || event.entity === 'member'
+    const given = event.projectId ?? task?.projectId ?? (isOfProject ? event.entityId : undefined)
+    // The end of a project is told in the others: nobody looks at it any more.
+    const projectId = isOfProject && !this.view.data.projects.has(given ?? '') ? undefined : given
     const one = { id: ++this.count, userId, projectId, text, at }
     this.update({ activity: [one, ...this.view.activity].slice(0, ACTIVITY_LIMIT) })
   }
@@ -249,8 +262,8 @@ export class Store {
       this.base = apply(this.base, event)
     }
     this.setPending(this.pending.filter(({ key }) => key !== change.key))
-    const event = events[0]
-    const text = event && describe(event, before, this.view.data, this.nameOf)
+    const event = events[0] && { ...events[0], userId: this.user.id }
+    const text = event && describe(event, before, this.view.data, this.people)
     if (event && text) this.record(this.user.id, event, text)
   }
 
@@ -293,8 +306,8 @@ export class Store {
 
   // --- what is shown ---
 
-  notice(text: string): void {
-    this.update({ notices: [...this.view.notices, { id: ++this.count, text }] })
+  notice(text: string, kind: Notice['kind'] = 'problem'): void {
+    this.update({ notices: [...this.view.notices, { id: ++this.count, kind, text }] })
   }
 
   dismiss(id: number): void {

@@ -6,14 +6,20 @@ import { columnName, columnOf, memberKey, type Data, type Task } from './model.j
 
 type NameOf = (userId: string | undefined) => string
 
-/** In words, from the data before and after. */
-export function describe(event: SyncEvent, before: Data, after: Data, nameOf: NameOf): string {
-  return (describers[event.entity] ?? (() => ''))(event, before, after, nameOf)
+/** Those that there are, and which of them reads this. */
+export interface People {
+  me: string
+  nameOf: NameOf
 }
 
-type Describer = (event: SyncEvent, before: Data, after: Data, nameOf: NameOf) => string
+/** In words, from the data before and after. */
+export function describe(event: SyncEvent, before: Data, after: Data, people: People): string {
+  return (describers[event.entity] ?? (() => ''))(event, before, after, people)
+}
 
-function describeTask(event: SyncEvent, before: Data, after: Data, nameOf: NameOf): string {
+type Describer = (event: SyncEvent, before: Data, after: Data, people: People) => string
+
+function describeTask(event: SyncEvent, before: Data, after: Data, { nameOf }: People): string {
   const id = event.entityId ?? ''
   const [was, is] = [before.tasks.get(id), after.tasks.get(id)]
   if (event.action === 'reordered') return 'put tasks into another order'
@@ -45,18 +51,24 @@ function describeUpdate(was: Task, is: Task, nameOf: NameOf): string {
 
 const describers: Record<string, Describer> = {
   task: describeTask,
-  project(event, before, after) {
+  project(event, before, after, { me }) {
     const id = event.entityId ?? ''
     const [was, is] = [before.projects.get(id), after.projects.get(id)]
-    if (!is) return was ? `closed the project “${was.name}”` : ''
-    if (!was) return `opened the project “${is.name}”`
+    const isMine = event.userId === me
+    if (!is && event.action === 'removed') return was && !isMine ? `took you out of “${was.name}”` : ''
+    if (!is) return was ? `deleted the project “${was.name}”` : ''
+    if (!was) return isMine ? `made the project “${is.name}”` : `added you to “${is.name}”`
     return was.name === is.name ? '' : `renamed the project to “${is.name}”`
   },
-  member(event, before, after, nameOf) {
-    const key = memberKey(event.projectId ?? '', event.entityId ?? '')
+  member(event, before, after, { me, nameOf }) {
+    const { entityId = '', projectId = '' } = event
+    const key = memberKey(projectId, entityId)
     const [was, is] = [before.members.get(key), after.members.get(key)]
-    const name = nameOf(event.entityId ?? '')
-    if (!is) return was ? (event.userId === event.entityId ? 'left the project' : `took ${name} out`) : ''
+    const name = entityId === me ? 'you' : nameOf(entityId)
+    if (!is && event.userId === entityId) return was ? `left “${before.projects.get(projectId)?.name}”` : ''
+    // Who comes in, or is sent away, is told so by the project's event.
+    if ((!is || !was) && entityId === me) return ''
+    if (!is) return was ? `took ${name} out` : ''
     return was
       ? `made ${name} ${is.role === 'owner' ? 'an owner' : `an ${is.role}`.replace('an v', 'a v')}`
       : `added ${name}`

@@ -1,6 +1,7 @@
-// What was not taken: changes that were refused, with what becomes of them.
+// What was not taken, changes that were refused, with what becomes of them; and news, which are said elsewhere already.
 import type { ReactNode } from 'react'
 import { useSession, useView } from '../hooks/board.js'
+import type { Notice } from '../store.js'
 import { Icon } from './Icon.js'
 
 export function Notices(): ReactNode {
@@ -11,7 +12,12 @@ export function Notices(): ReactNode {
     void work.catch(() => store.notice('That did not work. Try again.')).then(() => store.readQueue())
   }
   return (
-    <section className="notices" aria-label="Problems">
+    <section className="notices" aria-label="Notices">
+      <div>
+        {notices.filter(isNews).map((notice) => (
+          <NoticeItem key={notice.id} notice={notice} />
+        ))}
+      </div>
       <div role="alert">
         {failures.map(({ detail, what, why }) => (
           <div key={detail.entry.seq} className="notice">
@@ -39,16 +45,27 @@ export function Notices(): ReactNode {
             </div>
           </div>
         ))}
-        {notices.map(({ id, text }) => (
-          <div key={id} className="notice">
-            <Icon name="warning" />
-            <p className="notice-text">{text}</p>
-            <button type="button" className="icon-button" aria-label="Dismiss" onClick={() => store.dismiss(id)}>
-              <Icon name="close" />
-            </button>
-          </div>
-        ))}
+        {notices
+          .filter((notice) => !isNews(notice))
+          .map((notice) => (
+            <NoticeItem key={notice.id} notice={notice} />
+          ))}
       </div>
     </section>
+  )
+}
+
+const isNews = ({ kind }: Notice): boolean => kind === 'news'
+
+function NoticeItem({ notice: { id, kind, text } }: { notice: Notice }): ReactNode {
+  const { store } = useSession()
+  return (
+    <div className="notice" data-kind={kind}>
+      <Icon name={kind === 'news' ? 'people' : 'warning'} />
+      <p className="notice-text">{text}</p>
+      <button type="button" className="icon-button" aria-label="Dismiss" onClick={() => store.dismiss(id)}>
+        <Icon name="close" />
+      </button>
+    </div>
   )
 }

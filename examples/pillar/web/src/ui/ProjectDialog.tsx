@@ -5,6 +5,7 @@ import { memberKey, membersOf, type Member, type Project, type Role } from '../m
 import { Avatar } from './Avatar.js'
 import { Dialog } from './Dialog.js'
 import { Icon } from './Icon.js'
+import { DeleteProject, LeaveProject } from './ProjectEnd.js'
 import { NameField } from './NameField.js'
 
 const ROLES: Role[] = ['owner', 'editor', 'viewer']
@@ -39,6 +40,7 @@ export function ProjectDialog({ project, onClose }: { project: Project; onClose:
             <p className="hint">Only an owner can let somebody in, or change what they may do.</p>
           )}
         </section>
+        <LeaveProject project={project} onLeft={onClose} />
         {isOwner && <DeleteProject project={project} onDeleted={onClose} />}
       </div>
     </Dialog>
@@ -76,15 +78,15 @@ function MemberRow({ member: { userId, role }, isOwner, path }: MemberRowProps):
           </option>
         ))}
       </select>
-      {(isOwner || isMe) && (
+      {isOwner && !isMe && (
         <button
           type="button"
           className="icon-button"
-          aria-label={isMe ? 'Leave the project' : `Take ${name} out`}
-          title={isMe ? 'Leave the project' : `Take ${name} out`}
+          aria-label={`Take ${name} out`}
+          title={`Take ${name} out`}
           onClick={() => void store.change('DELETE', own)}
         >
-          <Icon name={isMe ? 'out' : 'close'} />
+          <Icon name="close" />
         </button>
       )}
     </li>
@@ -130,27 +132,5 @@ function AddMember({ project, path }: { project: Project; path: string }): React
         Share
       </button>
     </form>
-  )
-}
-
-function DeleteProject({ project, onDeleted }: { project: Project; onDeleted: () => void }): ReactNode {
-  const { store } = useSession()
-  const [isAsked, ask] = useState(false)
-  const remove = (): void => {
-    void store.change('DELETE', `/api/projects/${encodeURIComponent(project.id)}`)
-    onDeleted()
-  }
-  return (
-    <div className="danger">
-      <p className="hint">The project and all its tasks are gone for everybody.</p>
-      <button
-        type="button"
-        className="button button-danger"
-        onClick={isAsked ? remove : () => ask(true)}
-        onBlur={() => ask(false)}
-      >
-        {isAsked ? `Really delete “${project.name}”` : 'Delete the project'}
-      </button>
-    </div>
   )
 }

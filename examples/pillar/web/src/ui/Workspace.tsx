@@ -49,12 +49,13 @@ function useProject(): [Project | undefined, (id: string) => void] {
   return [data.projects.get(store.ids.now(chosen)) ?? all[0], choose]
 }
 
-type Open = 'project' | 'marks' | undefined
+/** A dialog: that of a project, by id, goes with the project. */
+type Open = { kind: 'project'; id: string } | { kind: 'marks' } | undefined
 
 export function Workspace({ onSignedOut }: { onSignedOut: () => void }): ReactNode {
   useTold()
   const { store } = useSession()
-  const { loaded } = useView()
+  const { data, loaded } = useView()
   const [project, choose] = useProject()
   const [open, setOpen] = useState<Open>()
   const [top, setTop] = useState<HTMLElement | null>(null)
@@ -65,6 +66,9 @@ export function Workspace({ onSignedOut }: { onSignedOut: () => void }): ReactNo
   )
   const menuButton = useRef<HTMLButtonElement>(null)
   const [filter, setFilter] = useState<ReadonlySet<string>>(new Set())
+
+  const opened = open?.kind === 'project' ? data.projects.get(store.ids.now(open.id)) : undefined
+  if (open?.kind === 'project' && !opened) setOpen(undefined)
 
   const closeMenu = (): void => {
     setMenuOpen(false)
@@ -91,7 +95,7 @@ export function Workspace({ onSignedOut }: { onSignedOut: () => void }): ReactNo
           }}
           filter={filter}
           onFilter={setFilter}
-          onEditMarks={() => setOpen('marks')}
+          onEditMarks={() => setOpen({ kind: 'marks' })}
           onSignOut={() => void signOut()}
         />
         <div className="main" inert={isMenuOpen}>
@@ -99,7 +103,7 @@ export function Workspace({ onSignedOut }: { onSignedOut: () => void }): ReactNo
             project={project}
             menuButton={menuButton}
             onMenu={() => setMenuOpen(true)}
-            onProject={() => setOpen('project')}
+            onProject={() => project && setOpen({ kind: 'project', id: project.id })}
             isActivityOpen={activity === 'open'}
             onActivity={() => setActivity(activity === 'open' ? 'closed' : 'open')}
           />
@@ -115,8 +119,8 @@ export function Workspace({ onSignedOut }: { onSignedOut: () => void }): ReactNo
         {activity === 'open' && <ActivityPanel project={project} onClose={() => setActivity('closed')} />}
         {createPortal(<Notices />, top ?? document.body)}
         <Announcements />
-        {open === 'project' && project && <ProjectDialog project={project} onClose={() => setOpen(undefined)} />}
-        {open === 'marks' && <MarksDialog onClose={() => setOpen(undefined)} />}
+        {opened && <ProjectDialog project={opened} onClose={() => setOpen(undefined)} />}
+        {open?.kind === 'marks' && <MarksDialog onClose={() => setOpen(undefined)} />}
       </div>
     </TopLayer>
   )

@@ -146,6 +146,39 @@ describe('offline', () => {
   })
 })
 
+describe('a change of a row that is gone', () => {
+  async function titleOf({ page }: BoardWindow): Promise<string> {
+    return page.locator('.notice').first().innerText()
+  }
+
+  test('is told by the name that the row had, also after a reload, and is not tried again', async ({ world }) => {
+    const { ada, grace } = await both(world)
+    const title = 'Draw the empty states'
+    await goOffline(grace)
+    await grace
+      .card(title)
+      .getByRole('button', { name: `Complete “${title}”` })
+      .click()
+    await grace.untilIn('Done', title)
+    await ada.open(title)
+    await ada.dialog.getByRole('button', { name: 'Delete' }).click()
+    await ada.dialog.getByRole('button', { name: 'Really delete' }).click()
+    await ada.untilGone(title)
+    await goOnline(grace)
+    const notice = grace.page.locator('.notice', { hasText: `Completing “${title}” was not saved: there is no such` })
+    await notice.waitFor()
+    await grace.untilGone(title)
+    expect(await notice.getByRole('button').allInnerTexts()).toEqual(['Dismiss'])
+    const told = await titleOf(grace)
+    await grace.page.reload()
+    await notice.waitFor()
+    expect(await titleOf(grace)).toBe(told)
+    await notice.getByRole('button', { name: 'Dismiss' }).click()
+    await notice.waitFor({ state: 'detached' })
+    expectQuiet(ada, grace)
+  })
+})
+
 describe('without a broker', () => {
   test('the page says so, keeps what is changed, and goes on with the next one', async ({ world }) => {
     const broker = await world.board()

@@ -10,6 +10,10 @@ export interface Change {
   method: string
   path: string
   body: Fields
+  /** What it was to do, in words, as the rows were called when it was made. */
+  what: string
+  /** The tab's that made it, where that may be another one. */
+  sessionId?: string
   /** Of a creation: what the row is called until the server has named it. */
   tempId?: string
   /** It waits in the queue, and was not sent by this page. */
@@ -131,6 +135,23 @@ function renamedIn(value: unknown, now: (id: string) => string): unknown {
   if (Array.isArray(value)) return value.map((one) => renamedIn(one, now))
   if (!isFields(value)) return value
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, renamedIn(one, now)]))
+}
+
+/**
+ * The address that a change is sent to. What it is to do stands behind it, in the fragment, which the queue keeps and no
+ * server sees: the row may be gone, name and all, when it turns out that it was not done.
+ */
+export function addressOf({ path, what }: Change): string {
+  return `${path}#${encodeURIComponent(what)}`
+}
+
+/** Whether what a change is about is there. */
+export function hasTarget(data: Data, { path, body }: Change): boolean {
+  const [, , name = '', id] = path.split('/').map(decodeURIComponent)
+  const { tasks, projects, labels, categories } = data
+  if (name === 'tasks' && id === undefined) return projects.has(String(body['projectId']))
+  const rows = { tasks, projects, labels, categories }[name]
+  return id === undefined || id === 'reorder' || rows === undefined || rows.has(id)
 }
 
 /** Whether a change is about a row, by path or by body. */

@@ -21,11 +21,14 @@ function fieldsOf(body: ArrayBuffer | undefined): Fields {
 
 /** A change of the queue's: of this tab, of another one, or of before the page was loaded anew. */
 export function fromEntry(entry: QueueEntry): Change {
+  const { pathname, hash } = new URL(entry.url, location.href)
   const change: Change = {
     key: entry.key,
     method: entry.method,
-    path: new URL(entry.url, location.href).pathname,
+    path: pathname,
     body: fieldsOf(entry.body),
+    what: decodeURIComponent(hash.slice(1)),
+    sessionId: entry.sessionId,
     queued: true,
   }
   return entry.tempId === undefined ? change : { ...change, tempId: entry.tempId }

@@ -4,6 +4,7 @@ import { announcer, type Announcer } from './announcer.js'
 import { creates } from './changes.js'
 import { loadUsers, loadVisit, type Visit } from './load.js'
 import type { User } from './model.js'
+import { sessionsOfTab } from './sessions.js'
 import { Store } from './store.js'
 
 export interface Session {
@@ -29,7 +30,7 @@ function begin({ user, position }: Visit, users: ReadonlyMap<string, User>): Ses
     queue: offlineQueue({ creates: ({ url }) => creates(url.pathname) }),
   })
   const announce = announcer()
-  const store = new Store(sync, user, users, announce.say)
+  const store = new Store(sync, user, users, announce.say, sessionsOfTab(sync.sessionId))
   void store.load()
   void store.readQueue()
   return { user, users, store, announcer: announce, position }

@@ -3,7 +3,7 @@
 import type { FailureDetail, ReplayedDetail, Sync, SyncEvent } from 'pillar-client'
 import { Refusal, messageOf, readBody } from './api.js'
 import { apply } from './apply.js'
-import { creates, mentions, renamed, told, type Change } from './changes.js'
+import { addressOf, creates, mentions, renamed, told, type Change } from './changes.js'
 import { Ids, randomKey } from './ids.js'
 import { loadData } from './load.js'
 import { NOTHING, type Data, type User } from './model.js'
@@ -32,14 +32,15 @@ export interface Notice {
 
 export interface Failure {
   detail: FailureDetail
-  /** What it was. */
-  what: string
+  change: Change
   /** Why it was not taken. */
   why: string
 }
 
 export interface Highlight {
   userId: string | undefined
+  /** Who that is, in words; empty where a change came of what this page did. */
+  who: string
 }
 
 export interface View {
@@ -94,6 +95,7 @@ export class Store {
     private readonly users: ReadonlyMap<string, User>,
     /** Says something to those who do not see the page. */
     private readonly announce: (text: string) => void,
+    private readonly ownSessions: ReadonlySet<string>,
   ) {}
 
   readonly snapshot = (): View => this.view
@@ -173,10 +175,11 @@ export class Store {
     const text = describe(event, before, this.view.data, this.people)
     if (!text) return
     this.record(event.userId, event, text, event.timestamp)
-    this.announce(`${this.nameOf(event.userId)} ${text}`)
+    if (this.isOwn(event)) return
+    this.announce(`${this.authorOf(event) || 'The server'} ${text}`)
     if (event.entity === 'project' && event.action !== 'updated' && event.userId !== this.user.id)
       this.notice(`${this.nameOf(event.userId)} ${text}.`, 'news')
-    if (event.entity === 'task' && event.entityId !== undefined) this.highlight(event.entityId, event.userId)
+    if (event.entity === 'task' && event.entityId !== undefined) this.highlight(event.entityId, event)
   }
 
   private record(userId: string | undefined, event: SyncEvent, text: string, at = Date.now()): void {
@@ -189,8 +192,21 @@ export class Store {
     this.update({ activity: [one, ...this.view.activity].slice(0, ACTIVITY_LIMIT) })
   }
 
-  private highlight(id: string, userId: string | undefined): void {
-    const mark: Highlight = { userId }
+  /** A change of this tab's from before the page was loaded anew, or one that is shown here as waiting: no news. */
+  private isOwn({ userId, sessionId }: SyncEvent): boolean {
+    if (userId !== this.user.id || sessionId === undefined) return false
+    return this.ownSessions.has(sessionId) || this.pending.some((change) => change.sessionId === sessionId)
+  }
+
+  /** One's own changes come from other devices, or from the server, which goes on with what one has done. */
+  private authorOf({ userId, sessionId }: SyncEvent): string {
+    if (userId !== this.user.id) return this.nameOf(userId)
+    return sessionId === undefined ? '' : 'You, elsewhere,'
+  }
+
+  private highlight(id: string, event: SyncEvent): void {
+    const { userId } = event
+    const mark: Highlight = { userId, who: this.authorOf(event).replace(/,$/, '') }
     const changedBy = userId === undefined ? this.view.changedBy : new Map(this.view.changedBy).set(id, userId)
     this.update({ fresh: new Map(this.view.fresh).set(id, mark), changedBy })
     setTimeout(() => {
@@ -209,9 +225,10 @@ export class Store {
    */
   async change(method: string, path: string, body: Fields = {}): Promise<string | undefined> {
     const tempId = method === 'POST' && creates(path) ? this.ids.temporary() : undefined
-    const asked: Change = { key: randomKey(), method, path, body, queued: false, ...(tempId && { tempId }) }
-    const change = renamed(asked, this.ids.now)
+    const asked: Change = { key: randomKey(), method, path, body, what: '', queued: false, ...(tempId && { tempId }) }
     const before = this.shown()
+    const named = renamed(asked, this.ids.now)
+    const change = { ...named, what: intentOf(named, before, this.people) }
     this.setPending([...this.pending, change])
     const sent = this.send(change, before)
     if (tempId !== undefined)
@@ -226,7 +243,7 @@ export class Store {
     await this.ids.settled((id) => mentions(given, id))
     const change = this.pending.find(({ key }) => key === given.key) ?? given
     try {
-      const response = await this.sync.offlineFetch(change.path, {
+      const response = await this.sync.offlineFetch(addressOf(change), {
         method: change.method,
         headers: { 'Content-Type': 'application/json', 'Idempotency-Key': change.key },
         ...(change.method !== 'DELETE' && { body: JSON.stringify(change.body) }),
@@ -274,9 +291,8 @@ export class Store {
   }
 
   private giveUp(change: Change, why: string): void {
-    const what = intentOf(change, this.view.data, this.user.id)
     this.setPending(this.pending.filter(({ key }) => key !== change.key))
-    this.notice(`${what} was not saved: ${why}.`)
+    this.notice(`${change.what} was not saved: ${why}.`)
   }
 
   // --- the queue ---
@@ -301,7 +317,8 @@ export class Store {
 
   private explain(detail: FailureDetail): Failure {
     const change = renamed(fromEntry(detail.entry), this.ids.now)
-    return { detail, what: intentOf(change, this.view.data, this.user.id), why: reasonOf(detail) }
+    const what = change.what || intentOf(change, this.view.data, this.people)
+    return { detail, change: { ...change, what }, why: reasonOf(detail) }
   }
 
   // --- what is shown ---

@@ -25,7 +25,7 @@ function describeTask(event: SyncEvent, before: Data, after: Data, { nameOf }: P
   if (event.action === 'reordered') return 'put tasks into another order'
   if (event.action === 'marked') return ''
   if (!is) return was ? `deleted “${was.title}”` : ''
-  if (!was) return `added “${is.title}”`
+  if (!was) return `${event.action === 'updated' ? 'changed' : 'added'} “${is.title}”`
   return describeUpdate(was, is, nameOf)
 }
 
@@ -75,15 +75,31 @@ const describers: Record<string, Describer> = {
   },
 }
 
+/** How many changes have, or have not. */
+export function changesText(count: number): string {
+  return count === 1 ? '1 change has' : `${count} changes have`
+}
+
 /** What a change is to do, for those who have to decide what becomes of it. */
-export function intentOf(change: Change, data: Data, userId: string): string {
-  const [event] = told({ data, userId }, change)
-  const title = event && data.tasks.get(event.entityId ?? '')?.title
+export function intentOf(change: Change, data: Data, people: People): string {
+  const [event] = told({ data, userId: people.me }, change)
+  const id = event?.entityId ?? ''
+  const row = [data.tasks, data.projects, data.labels, data.categories].find((rows) => rows.has(id))?.get(id)
+  const known = row && ('title' in row ? row.title : row.name)
   const own = change.body['title'] ?? change.body['name']
   const verb = { POST: 'Adding', DELETE: 'Deleting' }[change.method] ?? 'Changing'
-  if (/\/members/.test(change.path)) return `${verb} a member`
-  if (/\/complete$/.test(change.path)) return `Completing “${title ?? 'a task'}”`
-  return `${verb} “${title ?? (typeof own === 'string' ? own : (event?.entity ?? 'something'))}”`
+  if (event?.entity === 'member') return memberIntent(change, event, data, people)
+  if (/\/reorder$/.test(change.path)) return 'Moving tasks'
+  if (/\/complete$/.test(change.path)) return `Completing “${known ?? 'a task'}”`
+  return `${verb} “${known ?? (typeof own === 'string' ? own : (event?.entity ?? 'something'))}”`
+}
+
+function memberIntent({ method }: Change, { entityId, projectId }: SyncEvent, data: Data, people: People): string {
+  const name = people.nameOf(entityId)
+  if (method === 'POST') return `Adding ${name}`
+  if (method !== 'DELETE') return `Changing the role of ${name}`
+  if (entityId !== people.me) return `Taking ${name} out`
+  return `Leaving “${data.projects.get(projectId ?? '')?.name ?? 'the project'}”`
 }
 
 /** What is in an answer, if it is JSON. */
@@ -93,6 +109,15 @@ export function bodyOf(response: StoredResponse | undefined): unknown {
   } catch {
     return undefined
   }
+}
+
+/** What the same request will be answered with again. */
+const LASTING = [400, 404, 405, 410, 413, 422]
+
+/** Whether a change that was refused may be taken when it is sent once more; `isThere`: what it is about. */
+export function mayBeTaken({ response }: FailureDetail, isThere: boolean): boolean {
+  if (!response) return true
+  return !LASTING.includes(response.status) && (isThere || response.status !== 403)
 }
 
 /** Why a change was not taken. */

@@ -38,7 +38,7 @@ export function Card({ task, canEdit, isLifted, isDragged, onGrab, onOpen, onKey
       data-hue={highlight && hueOf(highlight.userId)}
       onPointerDown={canEdit ? (event) => onGrab(event, id) : undefined}
     >
-      {highlight && <span className="card-who">{store.nameOf(highlight.userId)}</span>}
+      {highlight?.who && <span className="card-who">{highlight.who}</span>}
       <CardFace
         task={task}
         check={

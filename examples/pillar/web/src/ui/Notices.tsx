@@ -1,12 +1,14 @@
 // What was not taken, changes that were refused, with what becomes of them; and news, which are said elsewhere already.
 import type { ReactNode } from 'react'
+import { hasTarget } from '../changes.js'
 import { useSession, useView } from '../hooks/board.js'
 import type { Notice } from '../store.js'
+import { mayBeTaken } from '../words.js'
 import { Icon } from './Icon.js'
 
 export function Notices(): ReactNode {
   const { store } = useSession()
-  const { notices, failures } = useView()
+  const { data, notices, failures } = useView()
   const { queue } = store.sync
   const settle = (work: Promise<void>): void => {
     void work.catch(() => store.notice('That did not work. Try again.')).then(() => store.readQueue())
@@ -19,21 +21,23 @@ export function Notices(): ReactNode {
         ))}
       </div>
       <div role="alert">
-        {failures.map(({ detail, what, why }) => (
+        {failures.map(({ detail, change, why }) => (
           <div key={detail.entry.seq} className="notice">
             <Icon name="warning" />
             <div className="notice-text">
               <p>
-                <strong>{what}</strong> was not saved: {why}.
+                <strong>{change.what}</strong> was not saved: {why}.
               </p>
               <div className="notice-buttons">
-                <button
-                  type="button"
-                  className="button button-small"
-                  onClick={() => settle(queue.retry(detail.entry.seq))}
-                >
-                  Try again
-                </button>
+                {mayBeTaken(detail, hasTarget(data, change)) && (
+                  <button
+                    type="button"
+                    className="button button-small"
+                    onClick={() => settle(queue.retry(detail.entry.seq))}
+                  >
+                    Try again
+                  </button>
+                )}
                 <button
                   type="button"
                   className="button button-small button-quiet"

@@ -120,8 +120,9 @@ function Editor({ task, isGone, canEdit, onClose }: Props & { task: Task; isGone
 
 /** Who has changed a task last, as far as this page knows. */
 function useName(taskId: string): string | undefined {
-  const { store } = useSession()
+  const { store, user } = useSession()
   const userId = useView().changedBy.get(taskId)
+  if (userId === user.id) return 'You, elsewhere,'
   return userId === undefined ? undefined : store.nameOf(userId)
 }
 

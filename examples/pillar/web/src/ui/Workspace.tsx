@@ -2,7 +2,6 @@
 import { useSyncSubscription } from 'pillar-client/react'
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react'
 import { createPortal } from 'react-dom'
-import { post } from '../api.js'
 import { useSession, useView } from '../hooks/board.js'
 import { useStored } from '../hooks/stored.js'
 import type { Project } from '../model.js'
@@ -16,6 +15,7 @@ import { NoProject } from './NoProject.js'
 import { Notices } from './Notices.js'
 import { ProjectDialog } from './ProjectDialog.js'
 import { Sidebar } from './Sidebar.js'
+import { useSignOut } from './SignOut.js'
 
 /** Hands the store what the stream and the queue tell. */
 function useTold(): void {
@@ -64,6 +64,7 @@ export function Workspace({ onSignedOut }: { onSignedOut: () => void }): ReactNo
     'board activity',
     matchMedia('(min-width: 75rem)').matches ? 'open' : 'closed',
   )
+  const signOut = useSignOut(onSignedOut)
   const menuButton = useRef<HTMLButtonElement>(null)
   const [filter, setFilter] = useState<ReadonlySet<string>>(new Set())
 
@@ -73,11 +74,6 @@ export function Workspace({ onSignedOut }: { onSignedOut: () => void }): ReactNo
   const closeMenu = (): void => {
     setMenuOpen(false)
     setTimeout(() => menuButton.current?.focus())
-  }
-  const signOut = async (): Promise<void> => {
-    await post('/api/logout').catch(() => {})
-    store.sync.close()
-    onSignedOut()
   }
   return (
     <TopLayer value={setTop}>
@@ -96,7 +92,7 @@ export function Workspace({ onSignedOut }: { onSignedOut: () => void }): ReactNo
           filter={filter}
           onFilter={setFilter}
           onEditMarks={() => setOpen({ kind: 'marks' })}
-          onSignOut={() => void signOut()}
+          onSignOut={signOut.begin}
         />
         <div className="main" inert={isMenuOpen}>
           <Header
@@ -119,6 +115,7 @@ export function Workspace({ onSignedOut }: { onSignedOut: () => void }): ReactNo
         {activity === 'open' && <ActivityPanel project={project} onClose={() => setActivity('closed')} />}
         {createPortal(<Notices />, top ?? document.body)}
         <Announcements />
+        {signOut.question}
         {opened && <ProjectDialog project={opened} onClose={() => setOpen(undefined)} />}
         {open?.kind === 'marks' && <MarksDialog onClose={() => setOpen(undefined)} />}
       </div>

@@ -37,6 +37,7 @@ describe('two windows', () => {
     await grace.dialog.getByRole('button', { name: 'Really delete' }).click()
     await ada.untilGone('Bake two cakes')
 
+    await ada.page.getByRole('button', { name: 'Activity' }).click()
     const activity = ada.page.getByRole('complementary', { name: 'Activity' })
     await activity.getByText('Grace deleted “Bake two cakes”').waitFor()
     await activity.getByText('You moved “Bake two cakes” to Doing').waitFor()
@@ -128,6 +129,9 @@ describe('two windows', () => {
       await window.untilIn('To do', title)
       expect(await window.card(title).count()).toBe(2)
     }
+    // It was nobody's doing elsewhere.
+    expect(await ada.page.locator('.card[data-fresh="true"]').count()).toBe(1)
+    expect(await ada.page.locator('.card-who').count()).toBe(0)
     // It is filed as the last one was, for each in their own way.
     await ada
       .column('To do')

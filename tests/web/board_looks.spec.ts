@@ -53,6 +53,14 @@ async function tour(world: World, suffix: string, options: BrowserContextOptions
   return ada
 }
 
+/** Fails if a column goes on to the right of `right`. */
+async function expectInSight(window: BoardWindow, right: number): Promise<void> {
+  const box = await window.column('Done').boundingBox()
+  expect((box?.x ?? Infinity) + (box?.width ?? 0)).toBeLessThanOrEqual(right)
+}
+
+const tagsOf = (elements: Element[]): string[] => elements.map(({ tagName }) => tagName)
+
 describe('the board', () => {
   test('in light', async ({ world }) => {
     const ada = await tour(world, 'light', { colorScheme: 'light' })
@@ -74,15 +82,43 @@ describe('the board', () => {
 
   test('on a phone', async ({ world }) => {
     const ada = await tour(world, 'phone', PHONE)
+    await ada.page.locator('.members-button [data-more="+1"]').waitFor()
     await ada.page.getByRole('button', { name: 'Projects and labels' }).click()
     const close = ada.page.getByRole('button', { name: 'Close the menu' })
     await ada.until('the focus to be in the menu', () => close.evaluate((button) => button === document.activeElement))
+    await ada.page.getByText('Only you see these.').waitFor()
     await look(ada, 'menu-phone')
     await ada.page.keyboard.press('Escape')
     await ada.page.getByRole('button', { name: 'Done 4' }).tap()
     await ada.until('the column', async () => (await ada.column('Done').boundingBox())?.x ?? 0 < 100)
     await ada.page.getByRole('button', { name: 'Activity' }).tap()
     await look(ada, 'activity-phone')
+  })
+
+  test('in a window of a laptop, with all columns in sight, and the activity beside them when asked for', async ({
+    world,
+  }) => {
+    const { origin } = await world.board()
+    const ada = await enter(world, origin, 'Ada', { viewport: { width: 1280, height: 800 } })
+    const activity = ada.page.getByRole('complementary', { name: 'Activity' })
+    expect(await activity.count()).toBe(0)
+    await expectInSight(ada, 1280)
+    await look(ada, 'board-1280')
+    await ada.page.getByRole('button', { name: 'Activity' }).click()
+    const panel = await activity.boundingBox()
+    await expectInSight(ada, panel?.x ?? 0)
+    await look(ada, 'activity-1280')
+    await ada.page.getByRole('button', { name: 'Edit labels and categories' }).click()
+    expect(await ada.dialog.locator('.row').first().locator('input, select').evaluateAll(tagsOf)).toEqual(
+      await ada.dialog.locator('.add-form').first().locator('input, select').evaluateAll(tagsOf),
+    )
+  })
+
+  test('in a wide window, with the activity', async ({ world }) => {
+    const { origin } = await world.board()
+    const ada = await enter(world, origin, 'Ada', { viewport: { width: 1440, height: 900 } })
+    const panel = await ada.page.getByRole('complementary', { name: 'Activity' }).boundingBox()
+    await expectInSight(ada, panel?.x ?? 0)
   })
 
   test('without a project', async ({ world }) => {

@@ -56,6 +56,17 @@ export function Header({ project, menuButton, onMenu, onProject, isActivityOpen,
   )
 }
 
+/** How many avatars there is room for. */
+const SHOWN = 4
+const SHOWN_NARROW = 2
+
+/** How many members are not shown. Their names are in the button's. */
+function More({ count, isNarrow = false }: { count: number; isNarrow?: boolean }): ReactNode {
+  if (count <= 0) return null
+  const width = isNarrow ? 'narrow' : 'wide'
+  return <span className={`avatar-more avatar-more-${width}`} data-more={`+${count}`} aria-hidden="true" />
+}
+
 function Members({ project, onOpen }: { project: Project; onOpen: () => void }): ReactNode {
   const { store } = useSession()
   const { data } = useView()
@@ -69,9 +80,11 @@ function Members({ project, onOpen }: { project: Project; onOpen: () => void }):
       onClick={onOpen}
     >
       <span className="avatar-row">
-        {members.slice(0, 4).map(({ userId }) => (
+        {members.slice(0, SHOWN).map(({ userId }) => (
           <Avatar key={userId} userId={userId} name={store.nameOf(userId)} />
         ))}
+        <More count={members.length - SHOWN} />
+        <More count={members.length - SHOWN_NARROW} isNarrow />
       </span>
       <span className="share">
         <Icon name="people" />

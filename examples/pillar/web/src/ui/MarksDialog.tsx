@@ -49,15 +49,15 @@ function LabelRow({ label: { id, name, color } }: { label: Label }): ReactNode {
   const path = `/api/labels/${encodeURIComponent(id)}`
   return (
     <li className="row">
-      <ColorSelect
-        label={`Colour of ${name}`}
-        color={colorOf(color)}
-        onChange={(next) => void store.change('PATCH', path, { color: next })}
-      />
       <NameField
         label={`Name of the label ${name}`}
         name={name}
         onRename={(next) => void store.change('PATCH', path, { name: next })}
+      />
+      <ColorSelect
+        label={`Colour of ${name}`}
+        color={colorOf(color)}
+        onChange={(next) => void store.change('PATCH', path, { color: next })}
       />
       <RemoveButton name={name} onRemove={() => void store.change('DELETE', path)} />
     </li>

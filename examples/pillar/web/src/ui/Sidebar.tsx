@@ -114,6 +114,7 @@ function Filters({ filter, onFilter, onEditMarks }: Props): ReactNode {
           <Icon name="settings" />
         </button>
       </div>
+      <p className="hint">Only you see these.</p>
       <ul className="side-list">
         {[...data.labels.values()].sort(byName).map(({ id, name, color }) => (
           <FilterItem key={id} name={name} isOn={filter.has(id)} onToggle={() => toggle(id)}>

@@ -62,7 +62,8 @@ export function Workspace({ onSignedOut }: { onSignedOut: () => void }): ReactNo
   const [isMenuOpen, setMenuOpen] = useState(false)
   const [activity, setActivity] = useStored(
     'board activity',
-    matchMedia('(min-width: 75rem)').matches ? 'open' : 'closed',
+    // Below that it leaves too little room for three columns.
+    matchMedia('(min-width: 90rem)').matches ? 'open' : 'closed',
   )
   const signOut = useSignOut(onSignedOut)
   const menuButton = useRef<HTMLButtonElement>(null)

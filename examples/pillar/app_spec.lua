@@ -269,6 +269,7 @@ describe("the task board", function()
       })).order)
       t:clear()
       refused(400, "invalid_field", grace:patch(path, { json = { order = "first" } }))
+      refused(400, "invalid_field", grace:patch(path, { json = { order = 1e308 } }))
     end)
 
     it("of a series by the month falls on the last day of a month that is too short", function()

@@ -2,6 +2,9 @@ local pillar = require "pillar"
 local access = require "board.access"
 local marks = require "board.marks"
 
+-- Beyond this one more would make no difference.
+local place = "number -1000000000..1000000000"
+
 -- A replacement sets what it does not name to its default as well; a change leaves it as it is.
 local rules = {
   title = "string 1..200 trimmed",
@@ -11,7 +14,7 @@ local rules = {
   assigneeId = "id nullable default null",
   dueDate = "date nullable default null",
   recurrence = "one of daily, weekly, monthly nullable default null",
-  order = "number optional",
+  order = place .. " optional",
 }
 
 -- Later for each change of a row, whatever the clock says: who has a row knows by it which of two is the newer one.
@@ -121,7 +124,7 @@ local function complete(req, db)
   return task
 end
 
-local places = { tasks = pillar.input.list({ id = "id", order = "number" }, "1..1000") }
+local places = { tasks = pillar.input.list({ id = "id", order = place }, "1..1000") }
 
 -- One event for each project, with the new places of its tasks.
 local function reorder(req, db)

@@ -38,4 +38,6 @@ app:entity("item", {
   end,
 })
 
+app:static("/", "public")
+
 return app

@@ -62,6 +62,11 @@ export class World {
     return this.keep(new Broker({ dir: this.dir, args, script: 'examples/pillar/app.lua' })).listening()
   }
 
+  /** A broker with the shared list. */
+  async quickstart(): Promise<Broker> {
+    return this.keep(new Broker({ dir: this.dir, script: 'examples/quickstart/app.lua' })).listening()
+  }
+
   /** A browser of somebody else: with cookies of its own, and nobody signed in. */
   async context(options: BrowserContextOptions = {}): Promise<BrowserContext> {
     return this.browser.newContext(options)

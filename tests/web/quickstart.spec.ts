@@ -157,6 +157,16 @@ describe('the shared list', () => {
     expect(await titlesOf(broker)).toEqual(['Milk+', 'Tea'])
   })
 
+  test('fetches the rows when there is a connection again, though nothing has happened', async ({ world }) => {
+    const { context, ada } = await scene(world, 'Milk')
+    const api = (url: URL): boolean => url.pathname.startsWith('/api/')
+    await context.route(api, (route) => route.abort())
+    await ada.page.reload()
+    await ada.untilStatus('Connecting')
+    await context.unroute(api)
+    await ada.untilShown('Milk')
+  })
+
   test('shows the rows with what waits when only changes cannot be sent', async ({ world }) => {
     const { broker, context, ada, twin } = await scene(world, 'Milk')
     await context.route('**/api/items**', (route) =>

@@ -152,6 +152,7 @@ describe('the shared list', () => {
     await ada.untilStatus('[A-Z][a-z]+ · 2 waiting')
     expect(await titlesOf(broker)).toEqual(['Milk'])
     await context.unroute(api)
+    await ada.look()
     await eachShows('Milk+ Tea', ada, twin)
     await ada.untilStatus('Live')
     expect(await titlesOf(broker)).toEqual(['Milk+', 'Tea'])
@@ -164,6 +165,7 @@ describe('the shared list', () => {
     await ada.page.reload()
     await ada.untilStatus('Connecting')
     await context.unroute(api)
+    await ada.look()
     await ada.untilShown('Milk')
   })
 

@@ -11,6 +11,7 @@ let rows // undefined until the server has told them
 let waiting = [] // entries of the queue
 let newest = 0 // the last of them that was seen
 let failures = [] // changes that were refused after they had waited
+const sending = new Set() // ids of items whose change has yet to be written down
 const realIds = new Map() // of items that were made offline, by temporary id
 
 const parse = (body) => JSON.parse(new TextDecoder().decode(body))
@@ -55,7 +56,9 @@ function withWaiting() {
 async function change(what, method, id, fields) {
   const url = `/api/items${id && `/${id}`}${as}#${encodeURIComponent(what)}`
   const init = { method, headers: { 'Content-Type': 'application/json' }, body: fields && JSON.stringify(fields) }
+  sending.add(id)
   const answer = await sync.offlineFetch(url, init).catch((error) => error) // the queue is full, say
+  sending.delete(id)
   $('#notice').textContent = answer.ok ? '' : `${what}: ${answer.message ?? reason(await answer.text())}`
   await refetch()
 }
@@ -108,10 +111,10 @@ function newItem() {
   return li
 }
 
-function fillItem(li, { title: text, done: isDone, waits = false }) {
+function fillItem(li, { id, title: text, done: isDone, waits = false }) {
   const [done, title, , remove] = li.children
   if (title !== document.activeElement || title.value === li.of.title) title.value = text // it is not being edited
-  done.checked = isDone
+  if (!sending.has(id)) done.checked = isDone // or a box that was just ticked would flicker
   done.ariaLabel = text
   title.ariaLabel = `Title of ${text}`
   remove.ariaLabel = `Remove ${text}`

@@ -72,6 +72,11 @@ export class ListTab {
     return rows.join(' ')
   }
 
+  /** Looks at the page, which ends the pauses of its stream and its queue. */
+  async look(): Promise<void> {
+    await this.page.evaluate(() => dispatchEvent(new Event('focus')))
+  }
+
   async untilShown(rows: string): Promise<void> {
     await until(
       rows,

@@ -176,6 +176,7 @@ describe('the shared list', () => {
     )
     await ada.add('Tea')
     await ada.box('Milk').check()
+    await ada.untilStatus('[A-Z][a-z]+ · 2 waiting') // then both are written down
     await ada.page.reload()
     await eachShows('Milk+… Tea…', ada, twin)
     await post(broker, 'Jam')

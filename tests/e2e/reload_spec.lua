@@ -432,6 +432,8 @@ describe("a reload", function()
         note("signal " .. i)
       end
     end
+    -- Under a sanitizer all of them may have come before the first is dealt with.
+    wait.until_true("a reload", function() return broker:metric("script_reloads_total") >= 1 end)
     broker:write("app.lua", app("last"))
     broker:signal("sighup")
     wait.until_true("the last version", function() return version() == "last" end)

@@ -24,7 +24,7 @@ describe('an answer that is lost', () => {
     const reply = desk.page.evaluate(async () => {
       const abort = new AbortController()
       const reply = window.ask('POST', '/api/slow', {}, { signal: abort.signal })
-      while (!(await window.waiting()).some(({ sentAt }) => sentAt)) await new Promise(requestAnimationFrame)
+      while (!(await window.waiting()).some(({ sentAt }) => sentAt)) await new Promise((resolve) => setTimeout(resolve))
       abort.abort()
       return reply
     })
@@ -43,7 +43,7 @@ describe('an abort', () => {
       const abort = new AbortController()
       const slow = window.ask('POST', '/api/slow', {})
       const reply = window.ask('POST', '/api/rows', { title: 'one' }, { signal: abort.signal })
-      while ((await window.waiting()).length < 2) await new Promise(requestAnimationFrame)
+      while ((await window.waiting()).length < 2) await new Promise((resolve) => setTimeout(resolve))
       abort.abort()
       const already = await window.ask('POST', '/api/rows', { title: 'two' }, { signal: abort.signal })
       return { one: await reply, already, slow: await slow }

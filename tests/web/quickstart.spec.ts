@@ -252,6 +252,7 @@ describe('the shared list', () => {
       const [milk] = await rowsOf(broker)
       const context = await world.context(options)
       const ada = await ListTab.open(context, broker.origin, 'ada')
+      await ada.box('Bread').waitFor() // the rows may come behind the stream
       await context.setOffline(true)
       await ada.rename('Milk', 'O'.repeat(150))
       await ada.untilStatus('Offline · 1 waiting')

@@ -103,6 +103,7 @@ describe('a pause before coming back', () => {
   test.each([
     ['3', 3000],
     ['0', 0],
+    ['86400', 300_000],
     [new Date(0).toUTCString(), 0],
     ['', undefined],
     ['soon', undefined],

@@ -44,9 +44,6 @@ export interface Connection {
   reopen(): void
 }
 
-/** A server may have said to come back tomorrow, and be well again in a minute. */
-const RETRY_AFTER_MAX = 300_000
-
 export function connect(
   { open, request, refresh, heartbeats, readyTimeout, silenceTimeout, retryMin, retryMax }: ConnectionOptions,
   lastId: string | undefined,
@@ -136,7 +133,7 @@ export function connect(
     const isFirst = attempts === 0
     const drawn = backoff(attempts++, retryMin, retryMax)
     const wanted = isFirst ? (retry ?? drawn) : Math.max(retry ?? 0, drawn)
-    return Math.max(Math.min(wanted, retryMax), Math.min(retryAfter, RETRY_AFTER_MAX))
+    return Math.max(Math.min(wanted, retryMax), retryAfter)
   }
 
   async function run(): Promise<void> {

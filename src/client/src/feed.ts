@@ -61,10 +61,10 @@ export function createFeed({ sessionId, tell }: Pick<Host, 'sessionId' | 'tell'>
       const isAnother = userId !== undefined && user !== undefined && user !== userId
       userId = user ?? userId
       isKnown = now === 'live' || (isKnown && now !== 'expired')
+      isForgotten &&= !isKnown
       show()
       if (isBack) tell('pillar:reconnected', { resumed })
       if (isBack && !resumed) resync('unresumed')
-      if (isKnown) isForgotten = false
       if (isAnother) resync('user')
       if (isNews) wake()
     },

@@ -56,12 +56,15 @@ export async function openStream(request: StreamRequest, sink: StreamSink, signa
   return { unauthorized, retryAfter: retryAfter(response.headers) }
 }
 
-/** RFC 9110, section 10.2.3: seconds, or a date. */
+/** A server may have said to come back tomorrow, and be well again in a minute. */
+const RETRY_AFTER_MAX = 300_000
+
+/** RFC 9110, section 10.2.3: seconds, or a date. At most five minutes. Milliseconds. */
 export function retryAfter(headers: Headers): number | undefined {
   const text = headers.get('Retry-After')
   if (!text) return undefined
   const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now()
-  return Number.isNaN(ms) ? undefined : Math.max(0, ms)
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), RETRY_AFTER_MAX)
 }
 
 async function read(body: ReadableStream<Uint8Array>, sink: StreamSink): Promise<void> {

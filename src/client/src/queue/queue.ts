@@ -41,9 +41,6 @@ function idField(body: unknown): string | number | undefined {
   return typeof id === 'string' || typeof id === 'number' ? id : undefined
 }
 
-/** A server may have said to come back tomorrow, and be well again in a minute. */
-const RETRY_AFTER_MAX = 300_000
-
 const isOffline = (): boolean => navigator.onLine === false
 
 /** For `createSync`. Where a browser has no database, changes are sent at once, or not at all. */
@@ -91,7 +88,7 @@ function createQueue(host: Host, options: QueueOptions): Queue {
     if (settled) hear(settled)
     if (until) {
       halt(until)
-      refresh()
+      tellStale()
     }
     if (until === Infinity) host.expired()
     // Whoever is to send it may be closed before it has.
@@ -127,7 +124,7 @@ function createQueue(host: Host, options: QueueOptions): Queue {
   }
 
   /** What the page shows has temporary ids in it, and changes that were refused. */
-  function refresh(): void {
+  function tellStale(): void {
     if (isStale) host.tell('pillar:resync', { reason: 'replayed' })
     isStale = false
   }
@@ -141,7 +138,7 @@ function createQueue(host: Host, options: QueueOptions): Queue {
     const isNews = now.length !== counts.length || now.failed !== counts.failed
     counts = now
     if (isNews) host.tell('pillar:queue', now)
-    if (counts.length === 0) refresh()
+    if (counts.length === 0) tellStale()
   }
 
   // --- sending ---
@@ -166,7 +163,7 @@ function createQueue(host: Host, options: QueueOptions): Queue {
   }
 
   async function postpone(level: number, after: number | undefined): Promise<boolean> {
-    const until = await use((db) => entries.postpone(db, level, after && Math.min(after, RETRY_AFTER_MAX)))
+    const until = await use((db) => entries.postpone(db, level, after))
     publish({ until })
     return false
   }

@@ -138,8 +138,8 @@ void http_inquire(struct exchange *ex);
 
 /*
  * Serves the file `path` (without leading slash) below the directory `root`, an open descriptor that outlives
- * the exchange. `fallback`, if not NULL, is served where there is no such file. Files below
- * `immutable` may be kept by caches for a year (RFC 8246), all others are to be asked for anew. Answers 404, 304, 206, 416 as it fits.
+ * the exchange. `fallback`, if not NULL, is served where there is no such file. Files below `immutable` may be kept by
+ * caches for a year (RFC 8246), all others are to be asked for anew. Answers 404, 304, 206, 416 as it fits.
  */
 void http_respond_file(struct exchange *ex, const struct static_mount *mount, struct str path);
 

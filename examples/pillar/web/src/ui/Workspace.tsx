@@ -20,11 +20,14 @@ import { useSignOut } from './SignOut.js'
 /** Hands the store what the stream and the queue tell. */
 function useTold(): void {
   const { store } = useSession()
+  const isLeaving = useRef(false)
   const isMine = useCallback((): boolean => {
     const { userId } = store.sync
     if (userId === undefined || userId === store.user.id) return true
-    // Somebody else has signed in, in another tab: this page is theirs now.
-    location.reload()
+    // Somebody else has signed in, in another tab: this page is theirs now. A reload that is under way would begin anew with
+    // each further one.
+    if (!isLeaving.current) location.reload()
+    isLeaving.current = true
     return false
   }, [store])
   useSyncSubscription('*', (event) => isMine() && store.receive(event))

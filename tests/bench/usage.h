@@ -1,0 +1,16 @@
+/*
+ * usage.h - what other processes have used so far, from /proc.
+ */
+#ifndef PILLAR_BENCH_USAGE_H
+#define PILLAR_BENCH_USAGE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Processor time of all threads of a process, in ns; 0 where it cannot be told. */
+uint64_t usage_cpu_ns(pid_t pid);
+
+/* Memory that is a process's own, in bytes: anonymous pages, so that caches of files do not count. */
+uint64_t usage_memory(pid_t pid);
+
+#endif

@@ -294,6 +294,29 @@ bool json_scan(struct str text, struct str marker, struct buf *rewritten, struct
     return true;
 }
 
+static bool needs_escape(unsigned char c)
+{
+    return c < 0x20 || c == '"' || c == '\\';
+}
+
+/* What follows the backslash, where that is one letter; NULL where it is not. */
+static const char *short_escape(unsigned char c)
+{
+    return c == '\0' ? NULL : strchr("\bb\ff\nn\rr\tt", c);
+}
+
+size_t json_string_length(struct str text)
+{
+    size_t length = text.len + 2;
+
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (needs_escape(c))
+            length += c == '"' || c == '\\' || short_escape(c) != NULL ? 1 : 5;
+    }
+    return length;
+}
+
 static void append_escaped(struct buf *out, struct str text)
 {
     static const char hex[] = "0123456789abcdef";
@@ -301,11 +324,11 @@ static void append_escaped(struct buf *out, struct str text)
 
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
-        if (c >= 0x20 && c != '"' && c != '\\')
+        if (!needs_escape(c))
             continue;
         buf_append(out, text.ptr + plain, i - plain);
         plain = i + 1;
-        const char *letter = c == '\0' ? NULL : strchr("\bb\ff\nn\rr\tt", c);
+        const char *letter = short_escape(c);
         if (c == '"' || c == '\\')
             buf_append(out, (char[]){'\\', (char)c}, 2);
         else if (letter != NULL)

@@ -1,8 +1,8 @@
 /*
  * json.h - JSON text (RFC 8259): a strict check, and the writing of strings.
  *
- * Parsing to values is lua-cjson's work, in script/. It is lenient and loses integers and empty lists, so
- * every text passes json_scan first, which refuses what is not JSON and rewrites what lua-cjson would lose.
+ * Parsing to values is lua-cjson's work, in script/. It is lenient and loses integers and
+ * empty lists, so every text passes json_scan first, which refuses what is not JSON and rewrites what lua-cjson would lose.
  */
 #ifndef PILLAR_BASE_JSON_H
 #define PILLAR_BASE_JSON_H
@@ -22,6 +22,9 @@ enum { JSON_DEPTH_MAX = 100 };
  * digits that fits into 64 bits as "<marker><digits>". `rewritten` stays empty when there is nothing to rewrite.
  */
 bool json_scan(struct str text, struct str marker, struct buf *rewritten, struct error *e);
+
+/* How long json_append_string makes `text`. */
+size_t json_string_length(struct str text);
 
 /* Appends `text`, which is valid UTF-8, as a JSON string with its quotes. */
 void json_append_string(struct buf *out, struct str text);

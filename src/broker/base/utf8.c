@@ -1,5 +1,8 @@
 #include "base/utf8.h"
 
+#include <stdint.h>
+#include <string.h>
+
 static bool continues(unsigned char c)
 {
     return (c & 0xc0) == 0x80;
@@ -30,9 +33,25 @@ size_t utf8_sequence(struct str s)
     return 0;
 }
 
+/* How many of the first bytes are ASCII, looked at eight at a time. */
+static size_t ascii_length(struct str s)
+{
+    size_t at = 0;
+    uint64_t word;
+
+    for (; at + sizeof word <= s.len; at += sizeof word) {
+        memcpy(&word, s.ptr + at, sizeof word);
+        if ((word & 0x8080808080808080u) != 0)
+            break;
+    }
+    while (at < s.len && (unsigned char)s.ptr[at] < 0x80)
+        at++;
+    return at;
+}
+
 bool utf8_valid(struct str s)
 {
-    while (s.len > 0) {
+    for (s = str_from(s, ascii_length(s)); s.len > 0; s = str_from(s, ascii_length(s))) {
         size_t n = utf8_sequence(s);
         if (n == 0)
             return false;

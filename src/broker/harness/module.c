@@ -397,6 +397,7 @@ static int free_state(lua_State *L)
 
     buf_free(&s->traceback);
     buf_free(&s->scratch);
+    buf_free(&s->json);
     return 0;
 }
 

@@ -29,10 +29,13 @@ void json_push_encoded(lua_State *L, int index);
 
 /* The metatable of lists, which stay lists in JSON when they are empty. */
 void json_set_list(lua_State *L, int index);
+bool json_is_list_at(lua_State *L, int index);
 
 /* Marks the metatable on the stack's top as that of a row: columns that are nil are null in JSON. The columns' names
  * are its elements 1..n. */
 void json_mark_row_type(lua_State *L);
+/* Pushes the metatable of the row at `index` and returns true; or pushes nothing. */
+bool json_push_row_type(lua_State *L, int index);
 
 /* True for what stands for JSON's null and SQL's NULL. */
 bool is_null(lua_State *L, int index);

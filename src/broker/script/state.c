@@ -161,6 +161,7 @@ void script_state_free(struct script_state *s)
     lua_close(s->L);
     buf_free(&s->traceback);
     buf_free(&s->scratch);
+    buf_free(&s->json);
     free(s);
 }
 

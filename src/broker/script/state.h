@@ -31,7 +31,7 @@ struct script_state {
     struct buf traceback; /* of the last error that was not an expected one */
     struct buf scratch;   /* for bindings that need room across a call that may raise */
     struct job *job;      /* what is being done for whom; NULL while a script is loaded */
-    size_t json_bytes;    /* of the value that is being encoded, so far */
+    struct buf json;      /* the text of the value that is being encoded */
     int instructions;     /* between two looks at the deadline */
 
     const struct secrets *secrets; /* what pillar.auth signs with; borrowed; NULL while the script is loaded */

@@ -8,15 +8,15 @@
 
 struct fixture {
     uv_loop_t loop;
-    uv_async_t wake;
+    struct wake wake;
     unsigned woken;
     struct inbox inbox;
     struct inbox_batch batch;
 };
 
-static void on_wake(uv_async_t *handle)
+static void on_wake(struct wake *wake)
 {
-    struct fixture *f = handle->data;
+    struct fixture *f = wake->poll.data;
 
     f->woken++;
 }
@@ -25,8 +25,8 @@ static void open_inbox(struct fixture *f, size_t max_events)
 {
     *f = (struct fixture){.woken = 0};
     assert_int_equal(uv_loop_init(&f->loop), 0);
-    assert_int_equal(uv_async_init(&f->loop, &f->wake, on_wake), 0);
-    f->wake.data = f;
+    assert_int_equal(wake_open(&f->wake, &f->loop, on_wake), 0);
+    f->wake.poll.data = f;
     inbox_init(&f->inbox, &f->wake, max_events);
 }
 
@@ -43,9 +43,10 @@ static void close_inbox(struct fixture *f)
     drop(f);
     free(f->batch.events);
     inbox_destroy(&f->inbox);
-    uv_close((uv_handle_t *)&f->wake, NULL);
+    wake_close(&f->wake);
     uv_run(&f->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&f->loop), 0);
+    wake_destroy(&f->wake);
 }
 
 static void deliver(struct fixture *f, uint64_t first, size_t count)
@@ -63,6 +64,12 @@ static void take(struct fixture *f)
 {
     drop(f);
     inbox_take(&f->inbox, &f->batch);
+}
+
+static unsigned times_woken(struct fixture *f)
+{
+    uv_run(&f->loop, UV_RUN_NOWAIT);
+    return f->woken;
 }
 
 static void check_events(const struct fixture *f, uint64_t first, size_t count)
@@ -99,23 +106,53 @@ TEST(whoever_puts_something_in_wakes_the_loop)
     struct exchange ex = {0};
 
     open_inbox(&f, 100);
-    deliver(&f, 1, 1);
-    uv_run(&f.loop, UV_RUN_NOWAIT);
-    assert_int_equal(f.woken, 1);
     inbox_put_exchange(&f.inbox, &ex);
-    uv_run(&f.loop, UV_RUN_NOWAIT);
-    assert_int_equal(f.woken, 2);
+    assert_int_equal(times_woken(&f), 1);
+    assert_true(inbox_put_visitor(&f.inbox, &ex));
+    assert_int_equal(times_woken(&f), 1);
     inbox_ask_to_drain(&f.inbox);
-    uv_run(&f.loop, UV_RUN_NOWAIT);
+    assert_int_equal(times_woken(&f), 1);
     inbox_ask_to_stop(&f.inbox);
-    uv_run(&f.loop, UV_RUN_NOWAIT);
-    assert_int_equal(f.woken, 4);
+    assert_int_equal(times_woken(&f), 1);
     take(&f);
     assert_true(f.batch.drain);
     assert_true(f.batch.stop);
     take(&f);
     assert_false(f.batch.drain);
     assert_false(f.batch.stop);
+    close_inbox(&f);
+}
+
+TEST(a_loop_that_has_been_woken_and_has_not_looked_is_left_alone)
+{
+    struct fixture f;
+    struct exchange ex[2] = {0};
+
+    open_inbox(&f, 100);
+    for (unsigned i = 0; i < 3; i++) {
+        inbox_put_exchange(&f.inbox, &ex[0]);
+        inbox_put_exchange(&f.inbox, &ex[1]);
+        assert_int_equal(times_woken(&f), i + 1);
+        take(&f);
+    }
+    close_inbox(&f);
+}
+
+TEST(events_wait_until_the_loops_are_woken)
+{
+    struct fixture f;
+
+    open_inbox(&f, 100);
+    f.inbox.outlet.wake(&f.inbox.outlet);
+    assert_int_equal(times_woken(&f), 0); /* there is nothing to look at */
+    deliver(&f, 1, 1);
+    assert_int_equal(times_woken(&f), 0);
+    f.inbox.outlet.wake(&f.inbox.outlet);
+    assert_int_equal(times_woken(&f), 1);
+    take(&f);
+    check_events(&f, 1, 1);
+    f.inbox.outlet.wake(&f.inbox.outlet);
+    assert_int_equal(times_woken(&f), 1);
     close_inbox(&f);
 }
 
@@ -310,6 +347,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_are_taken_in_order_and_once),
         cmocka_unit_test(whoever_puts_something_in_wakes_the_loop),
+        cmocka_unit_test(a_loop_that_has_been_woken_and_has_not_looked_is_left_alone),
+        cmocka_unit_test(events_wait_until_the_loops_are_woken),
         cmocka_unit_test(too_many_events_are_missed_as_a_whole),
         cmocka_unit_test(events_that_find_no_memory_are_missed),
         cmocka_unit_test(a_disconnect_that_finds_no_room_is_not_forgotten),

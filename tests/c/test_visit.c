@@ -121,6 +121,7 @@ static void publish(struct fixture *f)
     struct event *ev = make_event_for("*", 1);
 
     bus_publish(f->bus, &ev, 1);
+    bus_wake(f->bus);
     event_unref(ev);
 }
 

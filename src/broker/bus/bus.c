@@ -52,3 +52,12 @@ void bus_publish(struct bus *bus, struct event *const *events, size_t count)
         outlet->deliver(outlet, events, count);
     pthread_mutex_unlock(&bus->lock);
 }
+
+void bus_wake(struct bus *bus)
+{
+    pthread_mutex_lock(&bus->lock);
+    for (struct bus_outlet *outlet = bus->outlets; outlet != NULL; outlet = outlet->next)
+        if (outlet->wake != NULL)
+            outlet->wake(outlet);
+    pthread_mutex_unlock(&bus->lock);
+}

@@ -17,9 +17,11 @@ struct bus_outlet {
     /*
      * Takes `count` sealed events in order of their positions, a commit's words to disconnect last; the outlet takes
      * references of its own. Runs on the publisher's thread, under the publish lock: it must not block and must not
-     * publish.
+     * publish. Nobody needs to look at them before `wake`.
      */
     void (*deliver)(struct bus_outlet *outlet, struct event *const *events, size_t count);
+    /* Has the loop look, if there is something that it was not told of. On the same terms; NULL: it is not needed. */
+    void (*wake)(struct bus_outlet *outlet);
     struct bus_outlet *next; /* the bus's */
 };
 
@@ -30,7 +32,10 @@ void bus_free(struct bus *bus);
 void bus_attach(struct bus *bus, struct bus_outlet *outlet);
 void bus_detach(struct bus *bus, struct bus_outlet *outlet);
 
-/* Safe on any thread. The caller sees to it that positions grow from call to call. */
+/* Safe on any thread. The caller sees to it that positions grow from call to call, and that bus_wake follows. */
 void bus_publish(struct bus *bus, struct event *const *events, size_t count);
+
+/* Has all loops look at what was published. Apart from it, so that a publisher who has more for a loop wakes it once. */
+void bus_wake(struct bus *bus);
 
 #endif

@@ -188,6 +188,7 @@ static void publish_found(void *context, struct event *ev)
     struct journal *j = context;
 
     bus_publish(j->bus, &ev, 1);
+    bus_wake(j->bus);
     move_to(j, ev->position);
 }
 
@@ -259,6 +260,11 @@ void journal_publish(struct journal *j, struct event *const *events, size_t coun
     bus_publish(j->bus, events, count);
     /* After the delivery: who reads this position finds every event up to it in the inboxes. */
     move_to(j, events[count - 1]->position);
+}
+
+void journal_wake(struct journal *j)
+{
+    bus_wake(j->bus);
 }
 
 void journal_doubt(struct journal *j)

@@ -78,6 +78,9 @@ bool journal_prepare(struct journal *j, struct db *db, struct event *const *even
 /* After the commit: hands the sealed events to the bus. */
 void journal_publish(struct journal *j, struct event *const *events, size_t count);
 
+/* Has the loops look at what was published: bus_wake. Needs no lock. */
+void journal_wake(struct journal *j);
+
 /*
  * Instead of journal_publish, when the commit failed. A database may say so of a commit that it has made all the same; so the
  * next transaction looks, and publishes what it finds.

@@ -52,12 +52,30 @@ static void deliver(struct bus_outlet *outlet, struct event *const *events, size
         batch->missed = events[count - 1]->position;
     }
     pthread_mutex_unlock(&inbox->lock);
-    (void)uv_async_send(inbox->wake);
 }
 
-void inbox_init(struct inbox *inbox, uv_async_t *wake, size_t max_events)
+/* Under the lock: whoever puts something in calls the loop, unless somebody has since it looked last. */
+static void call(struct inbox *inbox)
 {
-    *inbox = (struct inbox){.outlet = {.deliver = deliver}, .max_events = max_events, .wake = wake};
+    if (!inbox->called)
+        wake_call(inbox->wake);
+    inbox->called = true;
+}
+
+static void wake(struct bus_outlet *outlet)
+{
+    struct inbox *inbox = (struct inbox *)(void *)((char *)outlet - offsetof(struct inbox, outlet));
+
+    pthread_mutex_lock(&inbox->lock);
+    if (inbox->waiting.event_count > 0 || inbox->waiting.missed > 0)
+        call(inbox);
+    pthread_mutex_unlock(&inbox->lock);
+}
+
+void inbox_init(struct inbox *inbox, const struct wake *wake_of_loop, size_t max_events)
+{
+    *inbox = (struct inbox){
+        .outlet = {.deliver = deliver, .wake = wake}, .max_events = max_events, .wake = wake_of_loop};
     pthread_mutex_init(&inbox->lock, NULL); /* with default attributes it has nothing to fail at */
 }
 
@@ -83,8 +101,8 @@ void inbox_put_exchange(struct inbox *inbox, struct exchange *ex)
 {
     pthread_mutex_lock(&inbox->lock);
     append(inbox, ex);
+    call(inbox);
     pthread_mutex_unlock(&inbox->lock);
-    (void)uv_async_send(inbox->wake);
 }
 
 bool inbox_put_visitor(struct inbox *inbox, struct exchange *ex)
@@ -93,7 +111,7 @@ bool inbox_put_visitor(struct inbox *inbox, struct exchange *ex)
     bool taken = !inbox->closed;
     if (taken) {
         append(inbox, ex);
-        (void)uv_async_send(inbox->wake); /* under the lock: once the loop has seen it, the handle may be gone */
+        call(inbox);
     }
     pthread_mutex_unlock(&inbox->lock);
     return taken;
@@ -112,7 +130,7 @@ void inbox_ask_to_drain(struct inbox *inbox)
 {
     pthread_mutex_lock(&inbox->lock);
     inbox->waiting.drain = true;
-    (void)uv_async_send(inbox->wake); /* under the lock: once the loop has seen the word, the handle may be gone */
+    call(inbox);
     pthread_mutex_unlock(&inbox->lock);
 }
 
@@ -120,7 +138,7 @@ void inbox_ask_to_stop(struct inbox *inbox)
 {
     pthread_mutex_lock(&inbox->lock);
     inbox->waiting.stop = true;
-    (void)uv_async_send(inbox->wake); /* under the lock: once the loop has seen the word, the handle may be gone */
+    call(inbox);
     pthread_mutex_unlock(&inbox->lock);
 }
 
@@ -132,5 +150,6 @@ void inbox_take(struct inbox *inbox, struct inbox_batch *batch)
     *batch = inbox->waiting;
     inbox->waiting = empty;
     inbox->last = NULL;
+    inbox->called = false;
     pthread_mutex_unlock(&inbox->lock);
 }

@@ -10,10 +10,10 @@
 #define PILLAR_HTTP_INBOX_H
 
 #include <pthread.h>
-#include <uv.h>
 
 #include "base/exchange.h"
 #include "bus/bus.h"
+#include "http/wake.h"
 
 struct inbox_batch {
     struct event **events; /* each with a reference for the taker */
@@ -28,15 +28,16 @@ struct inbox_batch {
 
 struct inbox {
     struct bus_outlet outlet;
-    pthread_mutex_t lock; /* guards waiting, last and closed */
+    pthread_mutex_t lock; /* guards waiting, last, closed and called */
     struct inbox_batch waiting;
     struct exchange *last;
     bool closed; /* the loop is about to end, and takes no visitor any more */
+    bool called; /* the loop was woken since it looked last */
     size_t max_events;
-    uv_async_t *wake; /* borrowed; open as long as anybody may put something in */
+    const struct wake *wake; /* borrowed; open as long as anybody may put something in */
 };
 
-void inbox_init(struct inbox *inbox, uv_async_t *wake, size_t max_events);
+void inbox_init(struct inbox *inbox, const struct wake *wake, size_t max_events);
 void inbox_destroy(struct inbox *inbox);
 
 /* These run on any thread. */

@@ -158,8 +158,8 @@ static void stop(struct io_loop *loop)
 /* The last handle goes when nobody can come any more: neither an inquiry of the loop's own, nor one that visits. */
 static void leave(struct io_loop *loop)
 {
-    if (loop->inquiries == 0 && inbox_close(&loop->inbox) && !uv_is_closing((uv_handle_t *)&loop->wake))
-        uv_close((uv_handle_t *)&loop->wake, NULL);
+    if (loop->inquiries == 0 && inbox_close(&loop->inbox) && !wake_is_closing(&loop->wake))
+        wake_close(&loop->wake);
 }
 
 /* Events go before exchanges, so that a stream that opens knows every event published before its request. */
@@ -196,9 +196,9 @@ void io_loop_take_inbox(struct io_loop *loop)
         leave(loop);
 }
 
-static void on_wake(uv_async_t *wake)
+static void on_wake(struct wake *wake)
 {
-    io_loop_take_inbox(wake->data);
+    io_loop_take_inbox(wake->poll.data);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
@@ -226,10 +226,10 @@ static bool open_handles(struct io_loop *loop, struct error *e)
     if (failed(uv_loop_init(&loop->uv), e))
         return false;
     loop->uv.data = loop;
-    if (failed(uv_async_init(&loop->uv, &loop->wake, on_wake), e) || failed(uv_timer_init(&loop->uv, &loop->tick), e) ||
+    if (failed(wake_open(&loop->wake, &loop->uv, on_wake), e) || failed(uv_timer_init(&loop->uv, &loop->tick), e) ||
         failed(uv_idle_init(&loop->uv, &loop->more), e) || failed(uv_tcp_init(&loop->uv, &loop->listener), e))
         return false;
-    loop->wake.data = loop;
+    loop->wake.poll.data = loop;
     loop->tick.data = loop;
     loop->more.data = loop;
     loop->listener.data = loop;
@@ -288,6 +288,7 @@ void io_loop_destroy(struct io_loop *loop)
     stream_hub_free(loop->hub);
     rate_free(loop->rates);
     inbox_destroy(&loop->inbox);
+    wake_destroy(&loop->wake);
     for (size_t i = 0; i < loop->batch.event_count; i++)
         event_unref(loop->batch.events[i]);
     free(loop->batch.events);

@@ -34,7 +34,7 @@ struct io_loop {
 
     uv_loop_t uv; /* uv.data is the loop */
     uv_tcp_t listener;
-    uv_async_t wake;
+    struct wake wake;
     uv_timer_t tick;
     uv_idle_t more; /* active while streams wait for the next slice of a flush */
     uv_thread_t thread;

@@ -169,7 +169,7 @@ void http_server_recall(struct http_server *server, struct event *ev)
 static void retire(struct io_loop *loop)
 {
     inbox_ask_to_stop(&loop->inbox);
-    while (!uv_is_closing((uv_handle_t *)&loop->wake))
+    while (!wake_is_closing(&loop->wake))
         io_loop_take_inbox(loop);
 }
 

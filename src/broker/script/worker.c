@@ -544,6 +544,7 @@ bool worker_commit(struct job *job, struct error *e)
     if (ok)
         job->told += w->events.count;
     end_transaction(job);
+    journal_wake(w->journal);
     tend_wal(w);
     return ok;
 }
@@ -737,6 +738,7 @@ void worker_end_batch(struct worker *w)
         ex->complete(ex);
         ex = next;
     }
+    journal_wake(w->journal); /* last: a loop that has got an answer has looked at the events as well */
     tend_wal(w);
     if (w->recycle)
         recycle_state(w);

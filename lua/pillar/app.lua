@@ -4,7 +4,6 @@
 local check = require "pillar.check"
 local core = require "pillar.core"
 local cors = require "pillar.cors"
-local emit_api = require "pillar.emit_api"
 local entity = require "pillar.entity"
 local input = require "pillar.input"
 local openapi = require "pillar.openapi"
@@ -275,6 +274,9 @@ function App:migrate(steps)
   end
 end
 
+--- What is behind POST /api/emit. The C side handles it, and knows the path; here it only has a number.
+local emit_api = { method = "POST", pattern = "", mode = "write", public = true, silent = true, source = "pillar" }
+
 local function list_settings(settings)
   local list = {}
   for name, value in pairs(settings) do
@@ -303,7 +305,7 @@ function App:describe(path, whole)
     return a.pattern < b.pattern or (a.pattern == b.pattern and method_rank[a.method] < method_rank[b.method])
   end)
   local description = whole and openapi.build(self) or ""
-  self.routes[#self.routes + 1] = emit_api.route
+  self.routes[#self.routes + 1] = emit_api
   return {
     routes = self.routes,
     entities = self.entity_names,

@@ -20,7 +20,7 @@ return function(event, level)
   if type(event) ~= "table" then
     error("emit_sync_event takes a table: { entity = ..., action = ..., targetUserIds = ... }", level + 1)
   end
-  local ok, problem = pcall(core.emit, event, true)
+  local ok, problem = pcall(core.emit, event)
   if not ok then
     error(failure.is(problem) and "emit_sync_event: " .. (problem.detail or problem.message) or problem, level + 1)
   end

@@ -11,7 +11,7 @@
 
 enum { TURN_MAX = 1024, ANSWER_MAX = 65536, PATIENCE_NS = 2000000000 };
 
-#define EMITTER (1ull << 63) /* in epoll's data; streams are their index */
+#define EMITTER       (1ull << 63) /* in epoll's data; streams are their index */
 #define ONE_SECOND_NS 1000000000ull
 
 struct emitter {
@@ -133,7 +133,8 @@ static uint64_t settle(void)
 static void turn(void)
 {
     static struct epoll_event ready[TURN_MAX];
-    int count = epoll_wait(load_epoll, ready, TURN_MAX, 0); /* a client that sleeps costs the server a wake-up a delivery */
+    int count =
+        epoll_wait(load_epoll, ready, TURN_MAX, 0); /* a client that sleeps costs the server a wake-up a delivery */
 
     for (int i = 0; i < count; i++) {
         if ((ready[i].data.u64 & EMITTER) != 0)

@@ -37,8 +37,9 @@ static const char stream_head[] =
     "Cache-Control: no-cache\r\nX-Accel-Buffering: no\r\nX-Content-Type-Options: nosniff\r\n"
     "X-Request-Id: 0123456789ab-1\r\nConnection: close\r\n\r\nretry: 3000\n\nid: 0123456789ab-0\nevent: ready\n"
     "data: {\"position\":\"0123456789ab-0\",\"heartbeatMs\":25000,\"userId\":\"0\"}\n\n";
-static const char accepted[] = "HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nContent-Type: application/json\r\n"
-                               "X-Request-Id: 0123456789ab-1\r\nContent-Length: 13\r\n\r\n{\"accepted\":1}";
+static const char accepted[] =
+    "HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nContent-Type: application/json\r\n"
+    "X-Request-Id: 0123456789ab-1\r\nContent-Length: 13\r\n\r\n{\"accepted\":1}";
 
 /* A user's streams are a list of descriptors: next_stream[fd] is the one behind fd, 0 ends it. */
 static int first_stream[USERS_MAX];

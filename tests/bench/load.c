@@ -110,8 +110,10 @@ static void read_options(int argc, char **argv)
     static const struct {
         const char *name;
         const char **value;
-    } texts[] = {{"stream-target", &options.stream_target}, {"tokens", &options.tokens},
-                 {"emit-method", &options.emit_method},     {"emit-target", &options.emit_target},
+    } texts[] = {{"stream-target", &options.stream_target},
+                 {"tokens", &options.tokens},
+                 {"emit-method", &options.emit_method},
+                 {"emit-target", &options.emit_target},
                  {"emit-body", &options.emit_body}};
 
     for (int i = 1; i < argc; i += 2) {

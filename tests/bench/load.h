@@ -46,7 +46,7 @@ struct results {
     uint64_t deliveries;
     uint64_t bytes; /* of their frames */
     uint64_t answers;
-    uint64_t refused; /* answers that are no success */
+    uint64_t refused;    /* answers that are no success */
     uint64_t unexpected; /* events that are not on their way, or doubled */
     uint64_t reordered;
     uint64_t astray; /* told to somebody whom they are not for */

@@ -15,8 +15,8 @@ static bool append_value(struct buf *out, const char *name, size_t len, const st
     const struct {
         const char *name;
         uint64_t value;
-    } numbers[] = {{"user", v->user},   {"index", v->index}, {"first", v->first},
-                   {"count", v->count}, {"users", v->users}};
+    } numbers[] = {
+        {"user", v->user}, {"index", v->index}, {"first", v->first}, {"count", v->count}, {"users", v->users}};
 
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         if (strlen(numbers[i].name) == len && memcmp(numbers[i].name, name, len) == 0) {

@@ -97,6 +97,33 @@ describe("POST /api/emit", function()
     }):json())
   end)
 
+  it("takes JSON as others write it", function()
+    local text = [[
+      { "data" : { "t" : "a \n b" ,
+                   "big": 9223372036854775807, "list" : [ ] }, "entity": "note", "action":"cre\u0061ted",
+        "sessionId": null, "userId": false, "projectId": null, "entityId": 12e0, "targetUserIds": [ 7.0, "ad\u0061" ] }
+    ]]
+    local answer = broker:request("POST", "/api/emit", {
+      headers = { Authorization = "Bearer " .. key, ["Content-Type"] = "Application/Vnd.board+JSON; charset=utf-8" },
+      body = text,
+    })
+    assert.equal(200, answer.status, answer.body)
+    local to_ada = received()
+    assert.same({ "created 12" }, to_ada)
+    local told = ada:named("sync")[1].text
+    assert.truthy(told:find([["data":{"t":"a \n b","big":9223372036854775807,"list":[]}]], 1, true), told)
+  end)
+
+  it("refuses what is not said to be JSON", function()
+    for _, kind in ipairs { "text/plain", "application/jsonp", "application/x-www-form-urlencoded", "json" } do
+      local answer = broker:request("POST", "/api/emit", {
+        headers = { Authorization = "Bearer " .. key, ["Content-Type"] = kind }, body = cjson.encode(event()),
+      })
+      assert.equal(415, answer.status, kind)
+      assert.equal("unsupported_media_type", answer:json().error.code)
+    end
+  end)
+
   it("leaves out the session that it names, together with its user", function()
     emit {
       event { userId = "ada", sessionId = "tab" },
@@ -112,6 +139,9 @@ describe("POST /api/emit", function()
       targetUserIds = event { targetUserIds = "ada" },
       nonsense = event { nonsense = 1 },
       sessionId = event { sessionId = true },
+      entityId = event { entityId = 1.5 },
+      projectId = event { projectId = false },
+      everyone = event { everyone = true },
       userId = event { userId = ("x"):rep(300) },
     } do
       local answer = emit { event(), event(), bad, event() }

@@ -74,8 +74,8 @@ static void wake(struct bus_outlet *outlet)
 
 void inbox_init(struct inbox *inbox, const struct wake *wake_of_loop, size_t max_events)
 {
-    *inbox = (struct inbox){
-        .outlet = {.deliver = deliver, .wake = wake}, .max_events = max_events, .wake = wake_of_loop};
+    *inbox =
+        (struct inbox){.outlet = {.deliver = deliver, .wake = wake}, .max_events = max_events, .wake = wake_of_loop};
     pthread_mutex_init(&inbox->lock, NULL); /* with default attributes it has nothing to fail at */
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "script/core.h"
+#include "script/emit_limits.h"
 #include "script/failure.h"
 #include "script/job.h"
 #include "script/state.h"
@@ -33,7 +34,7 @@ static const char *const field_names[] = {
     [FIELD_SESSION] = "sessionId",    [FIELD_USER] = "userId",   [FIELD_ENTITY_ID] = "entityId",
     [FIELD_PROJECT_ID] = "projectId", [FIELD_DATA] = "data"};
 
-/* An error that names the field, raised as a failure, so that POST /api/emit can answer it with 400. */
+/* An error that names the field. */
 static int refuse(lua_State *L, const char *field, const char *problem)
 {
     struct error e;
@@ -179,23 +180,12 @@ static void read_data(lua_State *L, const struct job *job, struct event_fields *
     f->data = (struct str){text, len};
 }
 
-/* A back end's list of events is its client's mistake; a script's is its own. */
-static void check_amount(lua_State *L, struct job *job, size_t bytes, bool from_script)
+static void check_amount(lua_State *L, struct job *job, size_t bytes)
 {
-    const struct script_limits *limits = job->limits;
-    bool many = worker_event_count(job->worker) - job->first_event >= limits->events;
     struct error e;
 
-    job->event_bytes += bytes;
-    if (!many && job->event_bytes <= limits->all_event_bytes)
-        return;
-    (void)error_field(&e, "events",
-                      many ? "more than %zu events at once (--max-events)"
-                           : "events of more than %zu bytes at once (--max-events-bytes)",
-                      many ? limits->events : limits->all_event_bytes);
-    if (from_script)
+    if (!emit_count(job, bytes, &e))
         luaL_error(L, "the handler emits %s", e.message);
-    (void)failure_raise(L, &e);
 }
 
 /* `what` is the function's name, for scripts. */
@@ -224,25 +214,24 @@ static int add_draft(lua_State *L, struct job *job, struct event *draft, struct 
     return failure_raise(L, e);
 }
 
-/* emit(event, defaults): with `defaults`, userId and sessionId are the request's unless the event names others. */
+/* emit(event): userId and sessionId are the request's unless the event names others. */
 static int emit(lua_State *L)
 {
     struct job *job = emitting_job(L, "emit_sync_event");
-    bool defaults = lua_toboolean(L, 2) != 0;
     struct event_fields f = {0};
     struct error e;
 
     read_fields(L);
     f.entity = string_field(L, FIELD_ENTITY);
     f.action = string_field(L, FIELD_ACTION);
-    f.session_id = id_field(L, FIELD_SESSION, defaults ? job->session_id : STR_NONE, true);
-    f.user_id = id_field(L, FIELD_USER, defaults ? job->user_id : STR_NONE, true);
+    f.session_id = id_field(L, FIELD_SESSION, job->session_id, true);
+    f.user_id = id_field(L, FIELD_USER, job->user_id, true);
     f.entity_id = id_field(L, FIELD_ENTITY_ID, STR_NONE, false);
     f.project_id = id_field(L, FIELD_PROJECT_ID, STR_NONE, false);
     check_declared(L, f.entity);
     read_targets(L, job, &f);
     read_data(L, job, &f);
-    check_amount(L, job, sizeof(struct event) + f.data.len + f.target_count * sizeof *f.targets, defaults);
+    check_amount(L, job, emit_bytes(&f));
     return add_draft(L, job, event_create(&f, &e), &e);
 }
 
@@ -259,7 +248,7 @@ static int disconnect(lua_State *L)
         return refuse(L, "userId", "must be a string or an integer");
     if (!lua_isnil(L, 2) && (!id_at(L, 2, &session) || session.len == 0))
         return refuse(L, "sessionId", "must be a string that is not empty");
-    check_amount(L, job, sizeof(struct event) + user.len + session.len, true);
+    check_amount(L, job, sizeof(struct event) + user.len + session.len);
     return add_draft(L, job, event_create_disconnect(user, session, &e), &e);
 }
 

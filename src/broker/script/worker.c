@@ -9,6 +9,7 @@
 #include "base/logger.h"
 #include "base/outage.h"
 #include "script/core.h"
+#include "script/emit_api.h"
 #include "script/expected_user.h"
 #include "script/failure.h"
 #include "script/silence.h"
@@ -642,6 +643,18 @@ static void run_emission(struct worker *w, struct exchange *ex)
     ex->response.status = 204;
 }
 
+static void run_emit_api(struct worker *w, struct job *job)
+{
+    counter_add(&w->counters, COUNT_HANDLERS, 1);
+    if (w->db != NULL)
+        db_forget_changes(w->db);
+    script_state_arm(w->state, job->deadline_ns);
+    if (replay_admit(&w->replays, job))
+        emit_api_run(job, w->app);
+    if (job->ex->response.body.failed)
+        set_overload_error(job->ex, "out_of_memory", "the server is short of memory");
+}
+
 bool worker_run_writer(struct worker *w, struct exchange *ex)
 {
     struct job job = make_job(w, ex, JOB_WRITES);
@@ -656,6 +669,8 @@ bool worker_run_writer(struct worker *w, struct exchange *ex)
     }
     if (ex->kind == EXCHANGE_EMISSION)
         run_emission(w, ex);
+    else if (ex->route == w->app->emit_route)
+        run_emit_api(w, &job);
     else
         run_handler(w, &job);
     bool stands = ex->response.status < 400 && exchange_settle(ex);

@@ -24,6 +24,18 @@ describe("pillar.json", function()
     end
   end)
 
+  it("writes integers as keys, and what is missing in a list", function()
+    assert.equal('{"-7":1}', json.encode { [-7] = 1 })
+    assert.equal('{"a":1}', json.encode { a = 1 })
+    assert.equal("[null,2]", json.encode { nil, 2 })
+    assert.equal("[1,null,3]", json.encode { 1, nil, 3 })
+  end)
+
+  it("escapes what has to be escaped", function()
+    assert.equal([["\"\\\n\u0001\u001f/é"]], json.encode '"\\\n\1\31/é')
+    assert.equal([[{"\"":0}]], json.encode { ['"'] = 0 })
+  end)
+
   it("keeps an empty list a list", function()
     assert.equal("[]", json.encode(json.decode("[]")))
     assert.equal('{"a":[]}', json.encode(json.decode('{"a":[]}')))
@@ -64,6 +76,8 @@ describe("pillar.json", function()
       ["cannot encode as JSON: a function"] = print,
       ["key that is not UTF%-8"] = { ["\xff"] = 1 },
       ["l is a list with keys that are not"] = { l = pillar.list { a = 1 } },
+      ["m is a list with keys that are not"] = { m = pillar.list { 1, a = 1 } },
+      ["a table with integer keys most of which are missing"] = { byId = { [42] = "x" } },
     } do
       local ok, message = pcall(json.encode, value)
       assert.is_false(ok)

@@ -162,12 +162,13 @@ static lua_Integer list_length(const struct writer *w, int index, const struct p
             lua_pop(L, 2);
             return 0;
         }
+        (void)place_of_key(w, lua_gettop(L) - 1, p);
         longest = at > longest ? at : longest;
         count++;
         lua_pop(L, 1);
     }
     if (longest > SPARSE_SAFE && longest > count * SPARSE_RATIO)
-        refuse_value(L, p, "a list most of which is missing");
+        refuse_value(L, p, "a table with integer keys most of which are missing; make them strings");
     return longest;
 }
 

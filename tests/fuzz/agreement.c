@@ -77,7 +77,7 @@ bool __wrap_parse_body(struct parse *p, struct str bytes, struct refusal *why)
 void __wrap_h1_refuse(struct h1 *c, const struct refusal *why)
 {
     struct wire *w = wire_of(&c->transport);
-    struct world *world = c->loop->handler->context;
+    struct world *world = h1_loop(c)->handler->context;
     const struct h1_message *m = c->message;
     /* When memory ran short the head may not have been looked at, and the verdict be that of an older one. */
     bool judged = m != NULL && m->ex != NULL && why->status != 503;

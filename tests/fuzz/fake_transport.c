@@ -146,12 +146,12 @@ bool wire_turn(struct wire *w)
 int transport_accept(struct transport *t, uv_loop_t *loop, uv_stream_t *listener, const struct transport_events *events,
                      uint64_t peer_timeout_ms)
 {
-    (void)loop;
     (void)listener;
     (void)peer_timeout_ms;
     CHECK(connecting != NULL, "a connection that nobody made");
     connecting->transport = t;
     t->events = events;
+    t->tcp.loop = loop;
     t->tcp.data = connecting;
     return connecting->accept_fails ? UV_EMFILE : 0;
 }

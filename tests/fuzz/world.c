@@ -271,6 +271,7 @@ void world_begin(struct world *w)
     alloc_fail_at(0);
     parse_setup();
     memset(w, 0, sizeof *w);
+    w->loop.uv.data = &w->loop;
     w->position = 100;
     w->config = (struct http_config){
         .guard = {.header_bytes = WORLD_HEADER_BYTES,

@@ -281,7 +281,7 @@ static void after_open(uv_work_t *work, int status)
         if (ex->request.method == METHOD_HEAD)
             f->offset = f->left; /* the length is told, and nothing follows */
         f->conn = c;
-        c->file = f;
+        c->message->file = f;
         c->state = H1_WRITING;
         uint64_t length = f->left;
         if (ex->request.method == METHOD_HEAD)
@@ -316,17 +316,17 @@ static void on_read(uv_fs_t *request)
 
 void h1_file_written(struct h1 *c)
 {
-    struct h1_file *f = c->file;
+    struct h1_file *f = c->message->file;
 
     if (f->left == 0) {
-        c->file = NULL;
+        c->message->file = NULL;
         free_file(f);
         h1_finish_body(c);
         return;
     }
     uv_buf_t into = uv_buf_init(f->buffer, (unsigned)(f->left < FILE_PIECE ? f->left : FILE_PIECE));
     f->read.data = f;
-    if (uv_fs_read(&c->loop->uv, &f->read, f->fd, &into, 1, (int64_t)f->offset, on_read) == 0)
+    if (uv_fs_read(&h1_loop(c)->uv, &f->read, f->fd, &into, 1, (int64_t)f->offset, on_read) == 0)
         f->reading = true;
     else
         h1_close(c);
@@ -334,9 +334,9 @@ void h1_file_written(struct h1 *c)
 
 void h1_file_gone(struct h1 *c)
 {
-    struct h1_file *f = c->file;
+    struct h1_file *f = c->message->file;
 
-    c->file = NULL;
+    c->message->file = NULL;
     f->conn = NULL;
     if (!f->reading)
         free_file(f);

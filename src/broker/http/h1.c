@@ -65,9 +65,9 @@ struct h1_exchange *h1_new_exchange(struct h1 *c)
     ex->base.complete = complete;
     ex->base.protocol = &h1_protocol;
     ex->base.overloaded = c->refused;
-    ex->loop = c->loop;
+    ex->loop = h1_loop(c);
     ex->conn = c;
-    list_push(&c->loop->outstanding, &ex->outstanding);
+    list_push(&h1_loop(c)->outstanding, &ex->outstanding);
     return ex;
 }
 
@@ -120,7 +120,7 @@ void h1_free_message(struct h1 *c)
         return;
     if (m->ex != NULL)
         h1_release_exchange(m->ex);
-    c->loop->body_memory -= m->pending.cap;
+    h1_loop(c)->body_memory -= m->pending.cap;
     buf_free(&m->pending);
     buf_free(&m->head);
     parse_end(&m->parse);
@@ -137,12 +137,12 @@ static void deliver(struct h1 *c)
 
     ex->base.request.body.ptr = buf_take(&m->parse.body, &len);
     ex->base.request.body.len = len;
-    c->keep_alive = m->parse.keep_alive && !c->loop->draining && !c->refused;
-    ex->base.draining = c->loop->draining;
+    c->keep_alive = m->parse.keep_alive && !h1_loop(c)->draining && !c->refused;
+    ex->base.draining = h1_loop(c)->draining;
     c->state = H1_HANDLING;
     list_remove(&c->timeout);
-    counter_add(&c->loop->counters, COUNT_REQUESTS, 1);
-    c->loop->handler->on_request(c->loop->handler->context, &ex->base);
+    counter_add(&h1_loop(c)->counters, COUNT_REQUESTS, 1);
+    h1_loop(c)->handler->on_request(h1_loop(c)->handler->context, &ex->base);
 }
 
 static void begin_body(struct h1 *c)
@@ -153,7 +153,7 @@ static void begin_body(struct h1 *c)
     c->state = H1_BODY;
     m->body_left = m->verdict.content_length;
     m->chunks = (struct chunk_guard){0};
-    io_loop_arm(c->loop, c, TIMEOUT_BODY);
+    io_loop_arm(h1_loop(c), c, TIMEOUT_BODY);
     if (!m->verdict.expect_continue)
         return;
     uv_buf_t part = uv_buf_init(go_on, sizeof go_on - 1);
@@ -181,7 +181,7 @@ static void on_head(struct h1 *c, struct str head)
         h1_refuse(c, &short_of_memory);
         return;
     }
-    guard_check_head(copy, &c->loop->config->guard, &m->verdict);
+    guard_check_head(copy, &h1_loop(c)->config->guard, &m->verdict);
     if (!m->verdict.sound) {
         h1_refuse(c, &m->verdict.refusal);
         return;
@@ -195,7 +195,7 @@ static void on_head(struct h1 *c, struct str head)
         h1_refuse(c, &m->verdict.refusal);
         return;
     }
-    if (!set_request_id(c->loop, &ex->base)) {
+    if (!set_request_id(h1_loop(c), &ex->base)) {
         h1_refuse(c, &short_of_memory);
         return;
     }
@@ -218,7 +218,7 @@ static size_t feed_head(struct h1 *c, struct str data)
         c->state = H1_HEAD;
         m->scan = (struct head_scan){0};
         if (c->timeout_kind != TIMEOUT_HEADER && c->timeout_kind != TIMEOUT_REFUSE)
-            io_loop_arm(c->loop, c, TIMEOUT_HEADER);
+            io_loop_arm(h1_loop(c), c, TIMEOUT_HEADER);
     }
     if (before > 0) {
         buf_append_str(&m->head, data);
@@ -228,7 +228,7 @@ static size_t feed_head(struct h1 *c, struct str data)
         }
         all = buf_str(&m->head);
     }
-    switch (guard_find_head(all, &m->scan, &c->loop->config->guard, &len, &why)) {
+    switch (guard_find_head(all, &m->scan, &h1_loop(c)->config->guard, &len, &why)) {
     case HEAD_REFUSED:
         h1_refuse(c, &why);
         return data.len;
@@ -255,7 +255,7 @@ static size_t feed_body(struct h1 *c, struct str data)
     size_t used;
 
     if (m->verdict.framing == BODY_CHUNKED) {
-        if (guard_chunked(&m->chunks, &c->loop->config->guard, data, &used, &why) == CHUNK_REFUSED) {
+        if (guard_chunked(&m->chunks, &h1_loop(c)->config->guard, data, &used, &why) == CHUNK_REFUSED) {
             h1_refuse(c, &why);
             return data.len;
         }
@@ -268,7 +268,7 @@ static size_t feed_body(struct h1 *c, struct str data)
         return data.len;
     }
     charge(m->ex, m->parse.body.cap);
-    if (over_allowance(c->loop)) {
+    if (over_allowance(h1_loop(c))) {
         refuse_for_memory(c);
         return data.len;
     }
@@ -309,8 +309,8 @@ static void stash(struct h1 *c, struct str data)
     if (!c->keep_alive)
         return;
     buf_append_str(&m->pending, data);
-    c->loop->body_memory += m->pending.cap;
-    if (m->pending.failed || over_allowance(c->loop))
+    h1_loop(c)->body_memory += m->pending.cap;
+    if (m->pending.failed || over_allowance(h1_loop(c)))
         h1_close(c);
 }
 
@@ -328,7 +328,7 @@ void h1_resume(struct h1 *c)
         m->pending_at += used;
         if (m->pending_at < m->pending.len)
             return;
-        c->loop->body_memory -= m->pending.cap;
+        h1_loop(c)->body_memory -= m->pending.cap;
         buf_free(&m->pending);
         m->pending_at = 0;
     }
@@ -342,7 +342,7 @@ void h1_resume(struct h1 *c)
 
 static void linger(struct h1 *c, size_t len)
 {
-    c->lingered += len;
+    c->lingered += (uint32_t)len; /* of one read, and of few before */
     if (c->lingered > LINGER_BYTES)
         h1_close(c);
 }
@@ -351,7 +351,7 @@ static void on_data(struct transport *t, struct str data)
 {
     struct h1 *c = of_transport(t);
 
-    counter_add(&c->loop->counters, COUNT_BYTES_RECEIVED, data.len);
+    counter_add(&h1_loop(c)->counters, COUNT_BYTES_RECEIVED, data.len);
     if (c->state == H1_LINGER) {
         linger(c, data.len);
         return;
@@ -381,9 +381,9 @@ static void on_error(struct transport *t)
 
 void h1_after_response(struct h1 *c)
 {
-    if (c->keep_alive && !c->loop->draining) {
+    if (c->keep_alive && !h1_loop(c)->draining) {
         c->state = H1_IDLE;
-        io_loop_arm(c->loop, c, TIMEOUT_IDLE);
+        io_loop_arm(h1_loop(c), c, TIMEOUT_IDLE);
         h1_resume(c);
         return;
     }
@@ -394,7 +394,7 @@ void h1_after_response(struct h1 *c)
     /* To close with bytes unread would reset the connection and may take the response with it (RFC 9112 9.6). */
     c->state = H1_LINGER;
     c->lingered = 0;
-    io_loop_arm(c->loop, c, TIMEOUT_LINGER);
+    io_loop_arm(h1_loop(c), c, TIMEOUT_LINGER);
     transport_shutdown(&c->transport);
     h1_read_on(c);
 }
@@ -402,14 +402,14 @@ void h1_after_response(struct h1 *c)
 static void on_written(struct transport *t)
 {
     struct h1 *c = of_transport(t);
-    struct io_loop *loop = c->loop;
+    struct io_loop *loop = h1_loop(c);
 
     if (c->state == H1_STREAM || c->state == H1_WRITING)
         list_remove(&c->timeout);
     if (c->state == H1_STREAM) {
         stream_writable(c->stream);
         io_loop_flush(loop);
-    } else if (c->state == H1_WRITING && c->file != NULL) {
+    } else if (c->state == H1_WRITING && c->message != NULL && c->message->file != NULL) {
         h1_file_written(c);
     } else if (c->state == H1_WRITING) {
         h1_after_response(c);
@@ -424,17 +424,17 @@ static void on_closed(struct transport *t)
 
     if (c->stream != NULL)
         stream_close(c->stream);
-    if (c->file != NULL)
+    if (c->message != NULL && c->message->file != NULL)
         h1_file_gone(c);
     h1_free_message(c);
     list_remove(&c->node);
     list_remove(&c->timeout);
-    c->loop->connection_count--;
+    h1_loop(c)->connection_count--;
     if (c->refused)
-        c->loop->refuse_count--;
+        h1_loop(c)->refuse_count--;
     else
-        http_server_release(c->loop->server);
-    counter_add(&c->loop->counters, COUNT_CONNECTIONS_CLOSED, 1);
+        http_server_release(h1_loop(c)->server);
+    counter_add(&h1_loop(c)->counters, COUNT_CONNECTIONS_CLOSED, 1);
     free(c);
 }
 
@@ -461,7 +461,6 @@ void h1_accept(struct io_loop *loop)
     loop->accept_waits = c == NULL;
     if (c == NULL)
         return; /* libuv holds the connection, and accepts no other, until the next tick tries again */
-    c->loop = loop;
     c->sink.ops = &h1_sink_ops;
     list_init(&c->timeout);
     list_push(&loop->connections, &c->node);
@@ -488,7 +487,7 @@ void h1_accept(struct io_loop *loop)
  */
 static void refuse_unfinished(struct h1 *c, const struct refusal *why)
 {
-    const struct http_handler *handler = c->loop->handler;
+    const struct http_handler *handler = h1_loop(c)->handler;
 
     if (c->state == H1_HEAD && handler->is_stream(handler->context, buf_str(&c->message->head)))
         h1_close(c);
@@ -500,14 +499,14 @@ void h1_on_timeout(struct h1 *c)
 {
     enum timeout_kind kind = (enum timeout_kind)c->timeout_kind;
     bool waited = kind == TIMEOUT_HEADER || kind == TIMEOUT_BODY;
-    size_t unwritten = transport_unwritten(&c->transport);
+    uint32_t unwritten = h1_unwritten(c);
 
     if (kind == TIMEOUT_WRITE && unwritten < c->unwritten) { /* slow, but it reads */
         c->unwritten = unwritten;
-        io_loop_arm(c->loop, c, TIMEOUT_WRITE);
+        io_loop_arm(h1_loop(c), c, TIMEOUT_WRITE);
         return;
     }
-    counter_add(&c->loop->counters, COUNT_TIMEOUTS, 1);
+    counter_add(&h1_loop(c)->counters, COUNT_TIMEOUTS, 1);
     if (waited && c->state != H1_IDLE)
         refuse_unfinished(c, &(struct refusal){408, "request_timeout", "the request did not arrive in time"});
     else

@@ -24,21 +24,19 @@ enum h1_state {
 };
 
 struct h1_message; /* what reading a request needs */
-struct h1_file;    /* a file on its way out */
 
 struct h1 {
     struct transport transport;
     struct sink sink;
-    struct io_loop *loop;
-    struct list node; /* of loop->connections */
+    struct list node; /* of the loop's connections */
     struct list timeout;
-    uint64_t timeout_at;        /* by uv_now */
     struct h1_message *message; /* NULL for a stream, and before the first byte */
     struct stream *stream;
-    struct h1_file *file;
+    uint32_t timeout_at; /* by uv_now, modulo 2^32: timeouts are much shorter */
     union {
-        size_t unwritten; /* H1_WRITING, H1_STREAM: what transport_unwritten said when it was last asked */
-        size_t lingered;  /* H1_LINGER: bytes dropped */
+        uint32_t
+            unwritten; /* H1_WRITING, H1_STREAM: what was not written when it was last asked; UINT32_MAX: that or more */
+        uint32_t lingered; /* H1_LINGER: bytes dropped */
     };
     uint8_t state;
     uint8_t timeout_kind;
@@ -48,6 +46,12 @@ struct h1 {
     bool feeding; /* inside the loop that reads requests: whoever answers need not restart it */
     bool refused; /* over the connection limit: gets one answer */
 };
+
+/* A stream is to cost few bytes, and libuv knows the loop. Once it was accepted. */
+static inline struct io_loop *h1_loop(const struct h1 *conn)
+{
+    return conn->transport.tcp.loop->data;
+}
 
 /* The exchange of an HTTP/1.1 connection. */
 struct h1_exchange {

@@ -18,6 +18,7 @@ struct h1_message {
     struct h1_exchange *ex; /* the request that is being read, or handled */
     struct buf pending;     /* what came while a request was being handled */
     size_t pending_at;      /* so much of it is used up */
+    struct h1_file *file;   /* on its way out as the body of a response; NULL: none is */
 };
 
 /* Connections over the limit that a loop keeps for the moment it takes to tell them; further ones are just closed. */
@@ -43,6 +44,9 @@ void h1_resume(struct h1 *c);
 
 /* Gives back what reading needed. */
 void h1_free_message(struct h1 *c);
+
+/* What transport_unwritten says, in 32 bits. */
+uint32_t h1_unwritten(const struct h1 *c);
 
 /* --- file.c --- */
 void h1_file_written(struct h1 *c);

@@ -43,7 +43,7 @@ static void append_head(struct buf *out, const struct h1 *c, const struct exchan
     buf_append_char(out, ' ');
     buf_append_str(out, str_of(http_status_reason(r->status)));
     buf_append(out, "\r\n", 2);
-    append_header(out, STR("Date"), str_of(c->loop->date));
+    append_header(out, STR("Date"), str_of(h1_loop(c)->date));
     for (size_t i = 0; i < ex->always.count; i++)
         append_header(out, ex->always.at[i].name, ex->always.at[i].value);
     for (size_t i = 0; i < r->headers.count; i++)
@@ -63,15 +63,22 @@ static void append_length(struct buf *out, uint64_t length)
     buf_append(out, "\r\n", 2);
 }
 
+uint32_t h1_unwritten(const struct h1 *c)
+{
+    size_t bytes = transport_unwritten(&c->transport);
+
+    return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
 /* Leaves to the transport what the socket does not take now, for as long as the client takes some of it in time. */
 static bool write_later(struct h1 *c, struct str bytes, void (*release)(void *owner), void *owner)
 {
-    io_loop_arm(c->loop, c, TIMEOUT_WRITE);
+    io_loop_arm(h1_loop(c), c, TIMEOUT_WRITE);
     if (!transport_write_later(&c->transport, bytes, release, owner)) {
         h1_close(c);
         return false;
     }
-    c->unwritten = transport_unwritten(&c->transport);
+    c->unwritten = h1_unwritten(c);
     return true;
 }
 
@@ -87,7 +94,7 @@ static bool send_whole(struct h1 *c, struct str head, struct buf *body, bool wit
         return false;
     }
     size_t done = (size_t)written;
-    counter_add(&c->loop->counters, COUNT_BYTES_SENT, head.len + body_len);
+    counter_add(&h1_loop(c)->counters, COUNT_BYTES_SENT, head.len + body_len);
     if (done == head.len + body_len)
         return true;
     struct buf rest = BUF_EMPTY;
@@ -131,7 +138,7 @@ void h1_respond(struct exchange *ex)
         return;
     }
     c->state = H1_WRITING;
-    count_response(c->loop, r->status);
+    count_response(h1_loop(c), r->status);
     log_response(ex);
     append_head(&head, c, ex);
     if (!has_no_content(r->status))
@@ -155,7 +162,7 @@ void h1_refuse(struct h1 *c, const struct refusal *why)
 {
     struct h1_exchange *ex = h1_new_exchange(c);
 
-    counter_add(&c->loop->counters, COUNT_REQUESTS_REFUSED, 1);
+    counter_add(&h1_loop(c)->counters, COUNT_REQUESTS_REFUSED, 1);
     c->keep_alive = false;
     if (ex == NULL) {
         h1_close(c);
@@ -165,7 +172,7 @@ void h1_refuse(struct h1 *c, const struct refusal *why)
     if (c->message != NULL && c->message->ex != NULL && str_eq(c->message->verdict.method, method_names[METHOD_HEAD]))
         ex->base.request.method = METHOD_HEAD;
     if (c->message != NULL && c->message->ex != NULL)
-        c->loop->handler->on_refuse(c->loop->handler->context, &c->message->ex->base.request, &ex->base);
+        h1_loop(c)->handler->on_refuse(h1_loop(c)->handler->context, &c->message->ex->base.request, &ex->base);
     if (why->status == 503)
         response_set_error_for_now(&ex->base, why->status, why->code, why->message, 1);
     else
@@ -211,7 +218,7 @@ void h1_begin_body(struct h1 *c, struct exchange *ex, uint64_t length)
     struct buf none = BUF_EMPTY;
 
     c->state = H1_WRITING;
-    count_response(c->loop, ex->response.status);
+    count_response(h1_loop(c), ex->response.status);
     append_head(&head, c, ex);
     append_length(&head, length);
     buf_append(&head, "\r\n", 2);
@@ -237,7 +244,7 @@ void h1_send_piece(struct h1 *c, struct str bytes)
         h1_close(c);
         return;
     }
-    counter_add(&c->loop->counters, COUNT_BYTES_SENT, bytes.len);
+    counter_add(&h1_loop(c)->counters, COUNT_BYTES_SENT, bytes.len);
     struct str rest = str_from(bytes, (size_t)written);
     if (rest.len == 0) {
         h1_file_written(c);
@@ -305,14 +312,14 @@ static size_t sink_send(struct sink *sink, const struct frame *frames, size_t co
     size_t sent = 0;
     while (sent < n && left >= frames[sent].bytes.len)
         left -= frames[sent++].bytes.len;
-    counter_add(&c->loop->counters, COUNT_BYTES_SENT, (size_t)written);
+    counter_add(&h1_loop(c)->counters, COUNT_BYTES_SENT, (size_t)written);
     if (sent == n) {
         *full = false;
         return n;
     }
     if (!finish_later(c, &frames[sent], left))
         return sent;
-    counter_add(&c->loop->counters, COUNT_BYTES_SENT, frames[sent].bytes.len - left);
+    counter_add(&h1_loop(c)->counters, COUNT_BYTES_SENT, frames[sent].bytes.len - left);
     return sent + 1;
 }
 
@@ -355,7 +362,7 @@ void h1_open_stream(struct exchange *ex, const struct stream_request *request)
     }
     c->state = H1_STREAM;
     if (stream_head(c, ex, &head))
-        c->stream = stream_open(c->loop->hub, request, &c->sink, buf_str(&head));
+        c->stream = stream_open(h1_loop(c)->hub, request, &c->sink, buf_str(&head));
     buf_free(&head);
     h1_release_exchange(mine(ex));
     h1_free_message(c);
@@ -363,7 +370,7 @@ void h1_open_stream(struct exchange *ex, const struct stream_request *request)
         h1_close(c);
         return;
     }
-    count_response(c->loop, 200);
+    count_response(h1_loop(c), 200);
     if (c->half_closed)
         h1_close(c);
     else
@@ -381,11 +388,11 @@ void h1_refuse_stream(struct exchange *ex, const char *reason)
         return;
     }
     c->state = H1_WRITING;
-    counter_add(&c->loop->counters, COUNT_STREAMS_REFUSED, 1);
-    count_response(c->loop, 200);
+    counter_add(&h1_loop(c)->counters, COUNT_STREAMS_REFUSED, 1);
+    count_response(h1_loop(c), 200);
     bool ok = stream_head(c, ex, &bytes);
     if (ex->request.method != METHOD_HEAD)
-        stream_hub_append_refusal(c->loop->hub, &bytes, str_of(reason));
+        stream_hub_append_refusal(h1_loop(c)->hub, &bytes, str_of(reason));
     h1_release_exchange(mine(ex));
     if (!ok || bytes.failed)
         h1_close(c);

@@ -42,7 +42,7 @@ static uint64_t timeout_ms(const struct io_loop *loop, enum timeout_kind kind)
 void io_loop_arm(struct io_loop *loop, struct h1 *conn, enum timeout_kind kind)
 {
     list_remove(&conn->timeout);
-    conn->timeout_at = uv_now(&loop->uv) + timeout_ms(loop, kind);
+    conn->timeout_at = (uint32_t)(uv_now(&loop->uv) + timeout_ms(loop, kind));
     conn->timeout_kind = (uint8_t)kind;
     list_push(&loop->timeouts[kind], &conn->timeout);
 }
@@ -51,7 +51,7 @@ static void expire(struct io_loop *loop, struct list *timeouts)
 {
     while (!list_empty(timeouts)) {
         struct h1 *conn = list_entry(timeouts->next, struct h1, timeout);
-        if (conn->timeout_at > uv_now(&loop->uv))
+        if ((int32_t)(conn->timeout_at - (uint32_t)uv_now(&loop->uv)) > 0)
             return;
         list_remove(&conn->timeout);
         h1_on_timeout(conn);

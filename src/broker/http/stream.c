@@ -30,16 +30,16 @@ struct stream {
     struct list in_dirty; /* in the hub's list while it has something to send */
     struct stream_hub *hub;
     struct sink *sink;
-    struct str session_id;  /* behind the struct */
     uint64_t complete_from; /* it has got, or will get, what it wants of all that came behind this position */
-    uint32_t entities_len;  /* of the names behind the session's */
+    uint32_t entities_len;  /* of the names behind its session id */
     uint32_t session;       /* deliveries_session of its id */
-    uint32_t sent_tick;     /* the hub's tick at the last send */
     uint32_t expiry_place;  /* in the hub's expiries; 0: it does not expire */
     uint32_t address;       /* in the hub's tally */
-    uint8_t since;          /* an enum stream_since: how it came to complete_from */
-    bool full;              /* the sink takes no more for now */
-    bool ending;            /* it ends once it has sent all there is for it */
+    uint16_t session_len;   /* of its session id, which is behind the struct */
+    uint16_t sent_tick; /* the hub's tick at the last send; it is looked at long before the tick comes round again */
+    uint8_t since;      /* an enum stream_since: how it came to complete_from */
+    bool full;          /* the sink takes no more for now */
+    bool ending;        /* it ends once it has sent all there is for it */
 };
 
 struct stream_hub {
@@ -53,7 +53,7 @@ struct stream_hub {
      * since the last visit gets a comment. So sending an event never has to move a stream in a timer.
      */
     struct list wheel[WHEEL_SLOTS];
-    uint32_t tick;
+    uint16_t tick;
     uint64_t next_tick_ms;
     unsigned next_slot;                      /* where the next new stream goes */
     size_t count;                            /* of the streams in the wheel */
@@ -68,6 +68,11 @@ struct stream_hub {
     struct deliveries deliveries;
     uint64_t wall_ms; /* when streams were last let send */
 };
+
+struct str stream_session_id(const struct stream *s)
+{
+    return (struct str){(const char *)(s + 1), s->session_len};
+}
 
 static void mark_dirty(void *context, struct subscriber *subscriber)
 {
@@ -195,7 +200,7 @@ static bool send_own(struct stream *s, const struct buf *bytes)
 
 static bool wants(const struct stream *s, const struct event *ev)
 {
-    struct str rest = {s->session_id.ptr + s->session_id.len, s->entities_len};
+    struct str rest = {(const char *)(s + 1) + s->session_len, s->entities_len};
     struct str name;
 
     if (rest.len == 0)
@@ -239,7 +244,7 @@ static void collect(struct stream *s, struct batch *b)
         b->stopped = event_log_next(s->hub->log, &s->subscriber, &b->end, &ev);
         if (b->stopped != LOG_EVENT)
             break;
-        if (event_is_echo(ev, event_log_user_id(&s->subscriber), s->session_id)) {
+        if (event_is_echo(ev, event_log_user_id(&s->subscriber), stream_session_id(s))) {
             b->withheld[b->all_echoes++] = ev->position;
             continue;
         }
@@ -430,12 +435,12 @@ static struct stream *allocate(const struct stream_request *request)
     char *at = (char *)(s + 1);
     if (request->session_id.len > 0)
         memcpy(at, request->session_id.ptr, request->session_id.len);
-    s->session_id = (struct str){at, request->session_id.len};
+    s->session_len = (uint16_t)request->session_id.len; /* EVENT_ID_MAX at most */
     at += request->session_id.len;
     if (request->entities.len > 0)
         memcpy(at, request->entities.ptr, request->entities.len);
     s->entities_len = (uint32_t)request->entities.len; /* a request's target has no 4 GiB */
-    s->session = deliveries_session(s->session_id);
+    s->session = deliveries_session(request->session_id);
     list_init(&s->in_dirty);
     list_init(&s->in_wheel);
     return s;
@@ -529,7 +534,7 @@ static void disconnect(struct stream_hub *hub, const struct event *ev)
     list_init(&ending);
     for (node = streams->next; node != streams; node = node->next) {
         struct stream *s = list_entry(node, struct stream, subscriber.of_user);
-        if (ev->session_id.len > 0 && !str_eq(ev->session_id, s->session_id))
+        if (ev->session_id.len > 0 && !str_eq(ev->session_id, stream_session_id(s)))
             continue;
         list_remove(&s->in_dirty);
         list_push(&ending, &s->in_dirty);
@@ -682,7 +687,7 @@ static void keep_awake(struct stream_hub *hub, struct list *slot)
 
     for (struct list *node = slot->next; node != slot; node = node->next) {
         struct stream *s = list_entry(node, struct stream, in_wheel);
-        if (hub->tick - s->sent_tick >= WHEEL_SLOTS && send_own(s, &bytes))
+        if ((uint16_t)(hub->tick - s->sent_tick) >= WHEEL_SLOTS && send_own(s, &bytes))
             counter_add(hub->counters, COUNT_COMMENTS, 1);
         /* A stream that stopped for want of memory, and not because its sink is full, is tried again. */
         if (s->subscriber.behind && !s->full)
@@ -731,11 +736,6 @@ void stream_hub_each(struct stream_hub *hub, struct str user_id, void (*on_strea
         return;
     for (struct list *node = streams->next; node != streams; node = node->next)
         on_stream(context, list_entry(node, struct stream, subscriber.of_user));
-}
-
-struct str stream_session_id(const struct stream *s)
-{
-    return s->session_id;
 }
 
 void stream_look(struct stream *s, const struct event *ev, struct stream_view *view)

@@ -22,19 +22,54 @@ local function quote(name)
   return '"' .. name:gsub('"', '""') .. '"'
 end
 
---- The columns of a table of values, sorted, so that the same columns give the same statement.
-local function columns_of(values, what)
+-- What statements are made of, by the columns in the order in which pairs() gives them: a script has few such sets, and
+-- writes each of them often.
+local shapes, shape_count = {}, 0
+local SHAPES_MAX = 1024
+
+---@class pillar.Shape
+---@field columns string[] sorted, so that the same columns give the same statement
+---@field names string '"a", "b"'
+---@field marks string "?, ?"
+---@field sets string '"a" = ?, "b" = ?'
+
+local function make_shape(columns)
+  table.sort(columns)
+  local names, marks, sets = {}, {}, {}
+  for i, column in ipairs(columns) do
+    names[i], marks[i], sets[i] = quote(column), "?", quote(column) .. " = ?"
+  end
+  return {
+    columns = columns,
+    names = table.concat(names, ", "),
+    marks = table.concat(marks, ", "),
+    sets = table.concat(sets, ", "),
+  }
+end
+
+---@return pillar.Shape
+local function shape_of(values, what)
   if type(values) ~= "table" then
     error(what .. " must be a table of columns and values", 3)
   end
-  local columns = {}
+  local columns, count = {}, 0
   for column in pairs(values) do
-    columns[#columns + 1] = column
+    if type(column) ~= "string" then
+      quote(column)
+    end
+    count = count + 1
+    columns[count] = column
   end
-  table.sort(columns, function(a, b)
-    return tostring(a) < tostring(b)
-  end)
-  return columns
+  local key = table.concat(columns, "\0") -- no column has a NUL in its name
+  local shape = shapes[key]
+  if not shape then
+    shape = make_shape(columns)
+    if shape_count == SHAPES_MAX then
+      shapes, shape_count = {}, 0
+    end
+    shapes[key], shape_count = shape, shape_count + 1
+  end
+  return shape
 end
 
 --- A value that came as a table would be taken for named parameters. It came from a client, as a rule.
@@ -54,7 +89,7 @@ local function condition(where, parameters)
     where = { id = where }
   end
   local parts = {}
-  for _, column in ipairs(columns_of(where, "the condition")) do
+  for _, column in ipairs(shape_of(where, "the condition").columns) do
     if where[column] == core.null then
       parts[#parts + 1] = quote(column) .. " IS NULL"
     else
@@ -73,17 +108,16 @@ end
 ---@param values table<string, pillar.Value>
 ---@return table row
 function methods:insert(name, values)
-  local columns = columns_of(values, "the row")
-  local names, marks, parameters = {}, {}, {}
-  for i, column in ipairs(columns) do
-    names[i], marks[i], parameters[i] = quote(column), "?", check_value(column, values[column])
+  local shape, parameters = shape_of(values, "the row"), {}
+  for i, column in ipairs(shape.columns) do
+    parameters[i] = check_value(column, values[column])
   end
   local into = "INSERT INTO " .. quote(name)
-  if #columns == 0 then
+  if #parameters == 0 then
     return self:row(into .. " DEFAULT VALUES RETURNING *")
   end
-  local sql = ("%s (%s) VALUES (%s) RETURNING *"):format(into, table.concat(names, ", "), table.concat(marks, ", "))
-  return self:row(sql, table.unpack(parameters, 1, #columns))
+  local sql = into .. " (" .. shape.names .. ") VALUES (" .. shape.marks .. ") RETURNING *"
+  return self:row(sql, table.unpack(parameters))
 end
 
 --- Changes the rows that fit and returns the first of them as it is now; nil when none fits.
@@ -92,16 +126,15 @@ end
 ---@param values table<string, pillar.Value> pillar.null for NULL
 ---@return table? row
 function methods:update(name, where, values)
-  local columns = columns_of(values, "the changes")
-  local sets, parameters = {}, {}
-  for i, column in ipairs(columns) do
-    sets[i], parameters[i] = quote(column) .. " = ?", check_value(column, values[column])
+  local shape, parameters = shape_of(values, "the changes"), {}
+  for i, column in ipairs(shape.columns) do
+    parameters[i] = check_value(column, values[column])
   end
   local fits = condition(where, parameters)
-  if #columns == 0 then
+  if shape.sets == "" then
     return self:row(("SELECT * FROM %s WHERE %s"):format(quote(name), fits), table.unpack(parameters))
   end
-  local sql = ("UPDATE %s SET %s WHERE %s RETURNING *"):format(quote(name), table.concat(sets, ", "), fits)
+  local sql = ("UPDATE %s SET %s WHERE %s RETURNING *"):format(quote(name), shape.sets, fits)
   return self:row(sql, table.unpack(parameters))
 end
 

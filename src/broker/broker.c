@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "broker_private.h"
 #include "db/database_lock.h"
+#include "host_limits.h"
 #include "library.h"
 #include "retirement.h"
 #include "script/sources.h"
@@ -123,6 +124,14 @@ struct stream_config broker_stream_config(const struct pillar_broker *b)
                                   .retry_max_ms = (unsigned)s->retry_max};
 }
 
+static size_t limit_connections(const struct settings *s)
+{
+    size_t connections = usable_connections((size_t)s->max_connections);
+
+    host_limits_check("/proc", connections);
+    return connections;
+}
+
 static struct http_config http_settings(const struct pillar_broker *b, const char *host, uint16_t port)
 {
     const struct settings *s = &b->options->values;
@@ -132,7 +141,7 @@ static struct http_config http_settings(const struct pillar_broker *b, const cha
         .port = port,
         .loops = (unsigned)s->loops,
         .guard = broker_guard_limits(b),
-        .max_connections = usable_connections((size_t)s->max_connections),
+        .max_connections = limit_connections(s),
         .max_body_memory = (size_t)s->max_body_memory,
         .max_inbox_events = (size_t)s->inbox_events,
         .max_requests_per_address = s->max_requests_per_address,

@@ -16,6 +16,9 @@
 #include "http/guard.h"
 #include "http/stream.h"
 
+/* Connections that may wait to be accepted, a loop; the kernel cuts it to net.core.somaxconn. */
+enum { HTTP_BACKLOG = 4096 };
+
 struct http_config {
     const char *host;
     uint16_t port; /* 0: any free one */

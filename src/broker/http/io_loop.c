@@ -14,7 +14,6 @@
 enum {
     TICK_MS = 100,
     DRAIN_TICK_MS = 20,
-    BACKLOG = 4096, /* the kernel cuts it to net.core.somaxconn */
     LINGER_MS = 2000,
     REFUSE_MS = 1000,
     FLUSH_SLICE = 32 * 1024, /* work of stream_hub_flush, some milliseconds, before other sockets get a turn */
@@ -259,7 +258,7 @@ bool io_loop_init(struct io_loop *loop, struct http_server *server, const struct
         close(listen_fd);
         return false;
     }
-    return !failed(uv_listen((uv_stream_t *)&loop->listener, BACKLOG, on_connection), e);
+    return !failed(uv_listen((uv_stream_t *)&loop->listener, HTTP_BACKLOG, on_connection), e);
 }
 
 void io_loop_run(void *arg)

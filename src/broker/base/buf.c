@@ -57,20 +57,24 @@ void buf_append_u64(struct buf *b, uint64_t value)
     buf_append(b, digits + at, sizeof digits - at);
 }
 
+/* Mostly there is room for it, and it is formatted once. */
 void buf_printf(struct buf *b, const char *format, ...)
 {
+    size_t room = b->failed ? 0 : b->cap - b->len;
     va_list args;
 
     va_start(args, format);
-    int needed = vsnprintf(NULL, 0, format, args);
+    int needed = vsnprintf(room == 0 ? NULL : b->data + b->len, room, format, args);
     va_end(args);
     if (needed < 0 || !buf_reserve(b, (size_t)needed + 1)) {
         b->failed = true;
         return;
     }
-    va_start(args, format);
-    vsnprintf(b->data + b->len, (size_t)needed + 1, format, args);
-    va_end(args);
+    if ((size_t)needed >= room) {
+        va_start(args, format);
+        vsnprintf(b->data + b->len, (size_t)needed + 1, format, args);
+        va_end(args);
+    }
     b->len += (size_t)needed;
 }
 

@@ -7,7 +7,7 @@
 #include "base/logger.h"
 #include "http/h1_private.h"
 
-enum { LINGER_BYTES = 1024 * 1024, ADDRESS_MAX = 64 };
+enum { LINGER_BYTES = 1024 * 1024 };
 
 static struct h1 *of_transport(struct transport *t)
 {
@@ -166,7 +166,6 @@ static void on_head(struct h1 *c, struct str head)
     static const struct refusal short_of_memory = {503, "overloaded", "the server is short of memory"};
     struct h1_message *m = c->message;
     struct h1_exchange *ex = h1_new_exchange(c);
-    char address[ADDRESS_MAX];
 
     if (ex == NULL) {
         h1_close(c);
@@ -175,8 +174,9 @@ static void on_head(struct h1 *c, struct str head)
     m->ex = ex;
     m->verdict = (struct head_verdict){0};
     struct str copy = arena_copy(&ex->base.arena, head);
-    transport_address(&c->transport, address, sizeof address);
-    ex->base.request.remote_address = arena_copy(&ex->base.arena, str_of(address));
+    if (m->address[0] == '\0')
+        transport_address(&c->transport, m->address, sizeof m->address);
+    ex->base.request.remote_address = arena_copy(&ex->base.arena, str_of(m->address));
     if (copy.ptr == NULL || ex->base.request.remote_address.ptr == NULL) {
         h1_refuse(c, &short_of_memory);
         return;

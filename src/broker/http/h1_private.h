@@ -7,6 +7,9 @@
 #include "http/h1.h"
 #include "http/parse.h"
 
+/* Of an address and a NUL; transport_address cuts longer ones, of which there are none. */
+enum { H1_ADDRESS_MAX = 64 };
+
 /* What reading requests needs; kept from request to request, given back by a stream. */
 struct h1_message {
     struct buf head; /* a head that came in pieces, so far */
@@ -15,10 +18,11 @@ struct h1_message {
     struct parse parse;
     struct chunk_guard chunks;
     uint64_t body_left;
-    struct h1_exchange *ex; /* the request that is being read, or handled */
-    struct buf pending;     /* what came while a request was being handled */
-    size_t pending_at;      /* so much of it is used up */
-    struct h1_file *file;   /* on its way out as the body of a response; NULL: none is */
+    struct h1_exchange *ex;       /* the request that is being read, or handled */
+    struct buf pending;           /* what came while a request was being handled */
+    size_t pending_at;            /* so much of it is used up */
+    char address[H1_ADDRESS_MAX]; /* the client's; empty until the first request asks */
+    struct h1_file *file;         /* on its way out as the body of a response; NULL: none is */
 };
 
 /* Connections over the limit that a loop keeps for the moment it takes to tell them; further ones are just closed. */

@@ -8,6 +8,9 @@
 #include "base/utf8.h"
 #include "bus/sse.h"
 
+/* Of the names of a payload's members and its timestamp; of the fields of a frame, and its id. */
+enum { PAYLOAD_NAMES = 128, FRAME_NAMES = 64 + POSITION_TEXT_MAX };
+
 bool event_name_valid(struct str name)
 {
     if (name.len == 0 || name.len > EVENT_NAME_MAX)
@@ -196,11 +199,12 @@ struct event *event_create_disconnect(struct str user_id, struct str session_id,
     return ev;
 }
 
-static void append_member(struct buf *out, const char *name, struct str value)
+/* `name` with the comma before it, its quotes and the colon. */
+static void append_member(struct buf *out, struct str name, struct str value)
 {
     if (value.len == 0)
         return;
-    buf_printf(out, ",\"%s\":", name);
+    buf_append_str(out, name);
     json_append_string(out, value);
 }
 
@@ -208,11 +212,11 @@ static void append_payload(struct buf *out, const struct event *ev, uint64_t tim
 {
     buf_append(out, "{\"entity\":", 10);
     json_append_string(out, ev->entity);
-    append_member(out, "action", ev->action);
-    append_member(out, "entityId", ev->entity_id);
-    append_member(out, "projectId", ev->project_id);
-    append_member(out, "userId", ev->user_id);
-    append_member(out, "sessionId", ev->session_id);
+    append_member(out, STR(",\"action\":"), ev->action);
+    append_member(out, STR(",\"entityId\":"), ev->entity_id);
+    append_member(out, STR(",\"projectId\":"), ev->project_id);
+    append_member(out, STR(",\"userId\":"), ev->user_id);
+    append_member(out, STR(",\"sessionId\":"), ev->session_id);
     buf_append(out, ",\"timestamp\":", 13);
     buf_append_u64(out, timestamp_ms);
     if (ev->data != NULL) {
@@ -229,7 +233,12 @@ static bool build_frame(struct event *ev, const struct generation *g, uint64_t p
     struct buf payload = BUF_EMPTY;
     struct buf frame = BUF_EMPTY;
 
+    /* About what it comes to, so that the buffers need not grow step by step. */
+    size_t texts =
+        ev->entity.len + ev->action.len + ev->entity_id.len + ev->project_id.len + ev->user_id.len + ev->session_id.len;
+    (void)buf_reserve(&payload, PAYLOAD_NAMES + texts + ev->data_len);
     append_payload(&payload, ev, timestamp_ms);
+    (void)buf_reserve(&frame, FRAME_NAMES + payload.len);
     bool ok = payload.failed ? error_no_memory(e)
                              : sse_append_event(&frame,
                                                 &(struct sse_event){.id = position_text(id, g, position),

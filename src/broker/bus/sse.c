@@ -1,5 +1,7 @@
 #include "bus/sse.h"
 
+#include <string.h>
+
 static bool has_any(struct str s, const char *bytes, size_t n)
 {
     for (size_t i = 0; i < s.len; i++)
@@ -21,6 +23,10 @@ static void append_data(struct buf *out, struct str data)
 {
     size_t from = 0;
 
+    if (data.len > 0 && memchr(data.ptr, '\n', data.len) == NULL && memchr(data.ptr, '\r', data.len) == NULL) {
+        append_field(out, STR("data"), data); /* as all JSON of our own */
+        return;
+    }
     for (size_t i = 0; i < data.len; i++) {
         if (data.ptr[i] != '\n' && data.ptr[i] != '\r')
             continue;

@@ -72,19 +72,38 @@ static bool on_head_byte(struct str data, struct head_scan *scan, const struct g
     return true;
 }
 
+/* Nearly all of a head are bytes within a line, of which only the count matters: goes to the next that is another. */
+static void skip_within_line(struct str data, struct head_scan *scan, const struct guard_limits *limits)
+{
+    size_t most = extent(scan, limits);
+    size_t at = scan->scanned;
+
+    if (most > data.len)
+        most = data.len;
+    if (at > 0 && data.ptr[at - 1] == '\r')
+        return;
+    while (at < most && !is_control(data.ptr[at]))
+        at++;
+    scan->scanned = at;
+}
+
 /* The verdict depends on the bytes alone, in their order, and not on how they came in pieces. */
 enum head_progress guard_find_head(struct str data, struct head_scan *scan, const struct guard_limits *limits,
                                    size_t *len, struct refusal *why)
 {
     bool end = false;
 
-    for (; scan->scanned < data.len && !end; scan->scanned++) {
+    skip_within_line(data, scan, limits);
+    while (scan->scanned < data.len && !end) {
         if (scan->scanned >= extent(scan, limits)) {
             (void)too_far(scan, limits, why);
             return HEAD_REFUSED;
         }
         if (!on_head_byte(data, scan, limits, &end, why))
             return HEAD_REFUSED;
+        scan->scanned++;
+        if (!end)
+            skip_within_line(data, scan, limits);
     }
     *len = scan->scanned;
     return end ? HEAD_COMPLETE : HEAD_PARTIAL;

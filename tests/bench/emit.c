@@ -63,13 +63,13 @@ static void make_request(const struct template_values *values)
 
 static void send_event(struct emitter *e, uint64_t seq, uint64_t at_ns)
 {
-    uint64_t first = options.per_event == 0 ? 0 : seq * options.per_event % options.users;
+    uint64_t first = first_of(seq);
     struct template_values values = {.user = first,
                                      .seq = seq,
                                      .at = at_ns,
                                      .first = first,
                                      .count = options.per_event,
-                                     .users = options.users,
+                                     .users = users_at(seq),
                                      .pad = options.pad};
 
     make_request(&values);
@@ -130,7 +130,8 @@ static uint64_t settle(void)
     return busy;
 }
 
-static void turn(void)
+/* Returns how many connections had something to read. */
+static int turn(void)
 {
     static struct epoll_event ready[TURN_MAX];
     int count =
@@ -142,6 +143,7 @@ static void turn(void)
         else
             streams_read(ready[i].data.u64);
     }
+    return count;
 }
 
 static struct emitter *free_emitter(void)
@@ -179,4 +181,10 @@ void emit_run(uint64_t from, uint64_t to)
         if (now - progress_at > 5ull * PATIENCE_NS)
             die("events were lost: nothing comes any more");
     }
+}
+
+void emit_drain(void)
+{
+    while (turn() > 0)
+        ;
 }

@@ -129,6 +129,8 @@ static void emit(const char *target, const char *body, size_t len)
     if (strstr(target, "?all") == NULL) {
         unsigned long users = parameter(target, "users=");
         unsigned long first = parameter(target, "first=");
+        if (users == 0 || users > USERS_MAX)
+            die("there are more users than %d", USERS_MAX);
         for (unsigned long i = 0; i < parameter(target, "count="); i++)
             send_to_user((first + i) % users, frame, size);
     } else if (batch) {
@@ -177,6 +179,8 @@ static void accept_some(int epoll, int listener)
             epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &interest) != 0)
             die("cannot take a connection: %s", strerror(errno));
     }
+    if (errno != EAGAIN && errno != ECONNABORTED)
+        die("cannot take a connection: %s", strerror(errno));
 }
 
 static int listen_somewhere(void)

@@ -1,5 +1,5 @@
 /*
- * histogram.h - how often each time was measured, to within 2 %, in a fixed number of buckets.
+ * histogram.h - how often each time was measured, to within a thirty-second, in a fixed number of buckets.
  */
 #ifndef PILLAR_BENCH_HISTOGRAM_H
 #define PILLAR_BENCH_HISTOGRAM_H

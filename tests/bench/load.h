@@ -26,10 +26,11 @@ struct options {
     const char *emit_target;
     const char *emit_headers[HEADERS_MAX];
     const char *emit_body;
-    uint64_t per_event; /* users that an event is for; 0: everyone */
-    uint64_t in_flight; /* connections that emit, each one event at a time */
-    uint64_t rate;      /* events a second; 0: the next as soon as one is done */
-    uint64_t warmup;    /* events before the measurement */
+    uint64_t per_event;    /* users that an event is for; 0: everyone */
+    uint64_t in_flight;    /* connections that emit, each one event at a time */
+    uint64_t rate;         /* events a second; 0: the next as soon as one is done */
+    uint64_t warmup;       /* events before the measurement */
+    uint64_t warmup_users; /* whom they are for in turn, in place of `users`; 0: those */
     uint64_t events;
     uint64_t pad; /* bytes of {pad} */
 };
@@ -66,6 +67,12 @@ void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn)
 /* A non-blocking socket on its way to the server. Each source address has a share of the ports. */
 int connect_from(uint64_t index);
 
+/* Among how many users an event's are. */
+uint64_t users_at(uint64_t seq);
+
+/* The first of them; the others are those that follow it, modulo all. */
+uint64_t first_of(uint64_t seq);
+
 /* How many streams an event reaches. */
 uint64_t audience_of(uint64_t seq);
 
@@ -86,5 +93,8 @@ void emit_open(void);
 
 /* Sends the events `from` to `to`, as fast as the options say. Returns when all have been answered and delivered. */
 void emit_run(uint64_t from, uint64_t to);
+
+/* Reads what the streams still have, although all events have arrived. */
+void emit_drain(void);
 
 #endif

@@ -16,8 +16,9 @@ enum {
     TURN_MAX = 1024,
     PIECE = 256 * 1024,
     CARRY_MAX = 1 << 20,
-    PATIENCE_MS = 20000,
 };
+
+#define PATIENCE_NS 20000000000ull
 
 struct stream {
     int fd;
@@ -124,6 +125,7 @@ static void go_on_opening(uint64_t index, uint32_t happened)
 void streams_open(uint64_t count)
 {
     struct epoll_event ready[OPENING_AT_ONCE];
+    uint64_t progress_at = now_ns();
 
     if (streams == NULL) {
         read_tokens();
@@ -135,8 +137,10 @@ void streams_open(uint64_t count)
     while (opened < count) {
         while (started < count && started - opened < OPENING_AT_ONCE)
             start_one();
-        int n = epoll_wait(opening_epoll, ready, OPENING_AT_ONCE, PATIENCE_MS);
-        if (n <= 0)
+        int n = epoll_wait(opening_epoll, ready, OPENING_AT_ONCE, 0); /* it spins here, too */
+        if (n > 0)
+            progress_at = now_ns();
+        else if (now_ns() - progress_at > PATIENCE_NS)
             die("%llu of %llu streams did not open", (unsigned long long)(count - opened), (unsigned long long)count);
         for (int i = 0; i < n; i++)
             go_on_opening(ready[i].data.u64, ready[i].events);

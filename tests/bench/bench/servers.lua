@@ -1,5 +1,5 @@
---- The servers that are measured: each is a process on a processor of its own, and knows how it is asked for streams and
---- for events.
+--- The servers that are measured: each is a process on a processor of its own, and knows how it is asked for streams
+--- and for events.
 
 local uv = require "luv"
 local Broker = require "support.broker"
@@ -7,6 +7,7 @@ local http = require "support.http"
 local port = require "support.port"
 local close = require "support.closing"
 local wait = require "support.wait"
+local machine = require "bench.machine"
 
 local servers = {}
 
@@ -25,7 +26,8 @@ local EVENT = '{"entity":"task","action":"updated","entityId":"42","timestamp":1
 ---@field load string[] what the load generator is told of it
 ---@field stop fun()
 
-local function temporary()
+--- A new folder, on the file system that TMPDIR names.
+function servers.folder()
   return assert(uv.fs_mkdtemp((os.getenv("TMPDIR") or "/tmp") .. "/pillar-bench-XXXXXX"))
 end
 
@@ -37,9 +39,8 @@ local function listening(process)
   end)
 end
 
---- On processor 0, with room for many streams.
 local function pinned(cpus)
-  return { "taskset", "-c", cpus or "0" }
+  return { "taskset", "-c", cpus or machine.server }
 end
 
 local function ended(process)
@@ -50,7 +51,7 @@ local function ended(process)
 end
 
 local function start(binary, args, options)
-  local process = Broker.spawn(args, { binary = binary, prefix = pinned(options.cpus), env = options.env, dir = options.dir })
+  local process = Broker.spawn(args, { binary = binary, prefix = pinned(options.cpus), env = options.env })
   return process, listening(process)
 end
 
@@ -67,7 +68,7 @@ local function server(process, number, load, extra)
   return self
 end
 
---- The bare epoll loop. options: batch, everyone.
+--- The bare epoll loop. options: batch, targeted.
 function servers.floor(options)
   local process, number = start(programs .. "/bench-floor", { options.batch and "--batch" or nil }, options)
   return server(process, number, {
@@ -77,14 +78,21 @@ function servers.floor(options)
   })
 end
 
-function servers.node(options)
-  local process, number = start("node", { here .. "peers/emitter.mjs" }, options)
+--- The body of an event that names whom it is for.
+local function body_for(options)
   local whom = options.targeted and '"targetUserIds":[{targets}]' or '"everyone":true'
+  return '{"entity":"task","action":"updated","entityId":"42",' .. whom .. ',"data":' .. DATA .. "}"
+end
+
+--- The emitter in Node. options: targeted; by_user: it keeps a user's listeners together, and does not ask them all.
+function servers.node(options)
+  local words = { here .. "peers/emitter.mjs", options.by_user and "--by-user" or nil }
+  local process, number = start("node", words, options)
   return server(process, number, {
     "--stream-target", "/api/events?user={user}",
     "--emit-target", "/api/emit",
     "--emit-header", "Content-Type: application/json",
-    "--emit-body", '{"entity":"task","action":"updated","entityId":"42",' .. whom .. ',"data":' .. DATA .. "}",
+    "--emit-body", body_for(options),
   })
 end
 
@@ -100,8 +108,9 @@ local function answers(number)
   return ok
 end
 
+--- nginx with nchan. options: targeted.
 function servers.nchan(options)
-  local dir = temporary()
+  local dir = servers.folder()
   local handle, number = port.hold()
   close(handle)
   local file = assert(io.open(here .. "peers/nchan.conf"))
@@ -110,7 +119,8 @@ function servers.nchan(options)
   file = assert(io.open(dir .. "/nginx.conf", "w"))
   file:write(text)
   file:close()
-  local process = Broker.spawn({ "-c", dir .. "/nginx.conf", "-p", dir }, { binary = "nginx", prefix = pinned(options.cpus) })
+  local words = { "-c", dir .. "/nginx.conf", "-p", dir }
+  local process = Broker.spawn(words, { binary = "nginx", prefix = pinned(options.cpus) })
   wait.until_true("nginx to listen", function()
     assert(not process.exit, "nginx did not start: " .. process.log)
     return answers(number) and child_of(process.pid)
@@ -125,9 +135,11 @@ function servers.nchan(options)
   return self
 end
 
+-- Without heartbeats, since the peers send none: those of 19,000 streams cost more than some thousand events for one.
+-- And connections that emit may wait for long until they are needed.
 local LIMITS = {
   "--max-connections=19800", "--max-streams-per-user=0", "--max-streams-per-address=0", "--max-requests-per-user=0",
-  "--max-requests-per-address=0", "--drain-window=0", "--workers=1",
+  "--max-requests-per-address=0", "--drain-window=0", "--workers=1", "--heartbeat=1h", "--header-timeout=1h",
 }
 
 local function run_pillar(script, database, options, env)
@@ -139,16 +151,17 @@ local function run_pillar(script, database, options, env)
   return start(Broker.binary, args, { env = env, cpus = options.cpus })
 end
 
---- Pillar without a database, since its peers have none. options: targeted, app, loops, env, load.
+--- Pillar without a database, since its peers have none. options: targeted; app, the name of a script in apps/; args,
+--- further ones; env; cpus, those that it runs on.
 function servers.pillar(options)
-  local process, number = run_pillar(here .. "apps/" .. (options.app or "header") .. ".lua", "none", options, options.env)
-  local whom = options.targeted and '"targetUserIds":[{targets}]' or '"everyone":true'
+  local script = here .. "apps/" .. (options.app or "header") .. ".lua"
+  local process, number = run_pillar(script, "none", options, options.env)
   local load = {
     "--stream-target", "/api/events",
     "--emit-target", "/api/emit",
     "--emit-header", "Authorization: Bearer " .. KEY,
     "--emit-header", "Content-Type: application/json",
-    "--emit-body", '{"entity":"task","action":"updated","entityId":"42",' .. whom .. ',"data":' .. DATA .. "}",
+    "--emit-body", body_for(options),
   }
   if not options.app then
     table.move({ "--stream-header", "X-User: {user}" }, 1, 2, #load + 1, load)
@@ -158,8 +171,9 @@ end
 
 --- The task board on its database, with a project of Ada's and Grace's.
 function servers.board(options)
-  local dir = temporary()
-  local process, number = run_pillar(Broker.source .. "/examples/pillar/app.lua", "sqlite:" .. dir .. "/app.db", options)
+  local dir = servers.folder()
+  local script = Broker.source .. "/examples/pillar/app.lua"
+  local process, number = run_pillar(script, "sqlite:" .. dir .. "/app.db", options)
   local function ask(path, body)
     local response = http.request(number, "POST", path, { headers = { ["X-Demo-User"] = "ada" }, json = body })
     assert(response.status == 201, response.body)

@@ -1,8 +1,10 @@
 // What small teams build by hand: an in-memory EventEmitter, a listener for each open stream, and a map of rows. The event's
-// frame is made once, which most do once for each stream.
+// frame is made once, which most do once for each stream. Each listener looks whether an event is for it; with --by-user a
+// user's streams listen to an event of the user's own, which is how those who have grown out of it would build it.
 import { EventEmitter } from 'node:events'
 import { createServer } from 'node:http'
 
+const byUser = process.argv.includes('--by-user')
 const bus = new EventEmitter().setMaxListeners(0)
 const tasks = new Map()
 let lastId = 0
@@ -25,14 +27,20 @@ function stream(request, response, query) {
     if (sessionId && event.sessionId === sessionId) return
     response.write(frame)
   }
-  bus.on('sync', onSync)
-  request.on('close', () => bus.off('sync', onSync))
+  const names = byUser ? ['everyone', `user ${userId}`] : ['sync']
+  for (const name of names) bus.on(name, onSync)
+  request.on('close', () => {
+    for (const name of names) bus.off(name, onSync)
+  })
 }
 
 function emit(event) {
   const { targetUserIds, everyone, ...told } = event
   const frame = `id: memory-${++lastId}\nevent: sync\ndata: ${JSON.stringify({ ...told, timestamp: Date.now() })}\n\n`
-  bus.emit('sync', { ...event, targetUserIds: targetUserIds ?? [] }, frame)
+  const whole = { ...event, targetUserIds: targetUserIds ?? [] }
+  if (!byUser) bus.emit('sync', whole, frame)
+  else if (everyone === true) bus.emit('everyone', whole, frame)
+  else for (const userId of new Set(whole.targetUserIds)) bus.emit(`user ${userId}`, whole, frame)
 }
 
 function answer(response, status, body) {

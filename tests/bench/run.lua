@@ -2,24 +2,31 @@
 ---
 ---   run.lua [--repeat N] [--write] [WORKLOAD ...]
 ---
---- --write puts the results into README.md, results.json and the charts beside this file.
+--- --write puts the results into results.json, and from there into README.md and the charts beside this file.
 
 local cjson = require "cjson"
 local uv = require "luv"
 local Broker = require "support.broker"
 local close = require "support.closing"
 local wait = require "support.wait"
+local charts = require "bench.charts"
+local machine = require "bench.machine"
+local page = require "bench.page"
 local report = require "bench.report"
+local results = require "bench.results"
+local servers = require "bench.servers"
 local tokens = require "bench.tokens"
 local workloads = require "bench.workloads"
 
+local here = Broker.source .. "/tests/bench/"
 local programs = os.getenv("PILLAR_BENCH") or Broker.source .. "/build/tests/bench"
 
 wait.patience = 120000
 
 --- Runs a program on the client's processor to its end, and returns what it says.
 local function measure(program, words)
-  local process = Broker.spawn(words, { binary = programs .. "/" .. program, prefix = { "taskset", "-c", "1" } })
+  local prefix = { "taskset", "-c", machine.client }
+  local process = Broker.spawn(words, { binary = programs .. "/" .. program, prefix = prefix })
   process:wait_exit()
   wait.until_true("the end of its output", function() return process.pipes == 0 end)
   if process.exit.code ~= 0 or process.exit.signal ~= 0 then
@@ -46,13 +53,13 @@ local function figures_of(raw)
   return raw
 end
 
-local function run_one(make, results)
-  local how = make(results)
+local function run_one(make, before)
+  local how = make(before)
   if how.commits then
-    local file = os.tmpname()
-    local figures = measure("bench-commits", { file, tostring(how.commits) })
-    os.execute(("rm -f '%s' '%s-wal' '%s-shm'"):format(file, file, file))
-    return figures
+    local dir = servers.folder() -- where the task board has its database
+    local ok, figures = pcall(measure, "bench-commits", { dir .. "/commits.db", tostring(how.commits) })
+    os.execute("rm -rf '" .. dir .. "'")
+    return ok and figures or error(figures, 0)
   end
   local words = table.move(how.words, 1, #how.words, #how.server.load + 1, { table.unpack(how.server.load) })
   local ok, figures = pcall(measure, "bench-load", words)
@@ -67,11 +74,11 @@ local function run(workload, times)
   local repetitions = {}
   print(("\n%s: %s"):format(workload.name, workload.title))
   for i = 1, times do
-    local results = {}
+    local repetition = {}
     for _, name in ipairs(workload.order) do
-      results[name] = run_one(workload.runs[name], results)
+      repetition[name] = run_one(workload.runs[name], repetition)
     end
-    repetitions[i] = results
+    repetitions[i] = repetition
   end
   report.print(workload, repetitions)
   return repetitions
@@ -82,10 +89,15 @@ local function read_arguments()
   local i = 1
   while arg[i] do
     if arg[i] == "--repeat" then
-      times = assert(tonumber(arg[i + 1]), "--repeat takes a number")
+      times = math.tointeger(tonumber(arg[i + 1]))
+      if not times or times < 1 then
+        error("--repeat takes a number from 1 on", 0)
+      end
       i = i + 1
     elseif arg[i] == "--write" then
       writes = true
+    elseif arg[i]:find "^%-" then
+      error(("there is no option %s; --help tells of them"):format(arg[i]), 0)
     else
       wanted[arg[i]] = true
     end
@@ -114,15 +126,38 @@ local function select_workloads(wanted)
   return selected
 end
 
+--- Keeps the raw numbers of one workload at once, so that a later one that fails takes nothing with it.
+local function keep(workload, repetitions)
+  results.store(here .. "results.json", workload.name, {
+    command = "tests/bench/run.sh " .. table.concat(arg, " "),
+    date = os.date "%Y-%m-%d %H:%M",
+    machine = machine.describe(),
+    versions = machine.versions(),
+    repetitions = repetitions,
+  })
+end
+
+local function write_page()
+  local list = results.of(workloads, results.load(here .. "results.json"))
+  page.write(here .. "README.md", page.text(list, charts.draw(here .. "charts", list)))
+end
+
 local function main()
   local times, writes, wanted = read_arguments()
+  local selected = select_workloads(wanted)
+  if writes then
+    page.check(here .. "README.md")
+  end
   local all = {}
-  for _, workload in ipairs(select_workloads(wanted)) do
+  for _, workload in ipairs(selected) do
     all[#all + 1] = { workload = workload, repetitions = run(workload, times) }
+    if writes then
+      keep(workload, all[#all].repetitions)
+    end
   end
   report.summary(all)
   if writes then
-    report.write(all, times)
+    write_page()
   end
 end
 

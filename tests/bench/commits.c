@@ -57,7 +57,7 @@ int main(int argc, char **argv)
     check(db, sqlite3_prepare_v2(db, "INSERT INTO tasks VALUES (hex(randomblob(16)), hex(randomblob(50)))", -1, &insert,
                                  NULL));
     uint64_t start = now_ns();
-    uint64_t end = start + (uint64_t)(atof(argv[2]) * 1e9);
+    uint64_t end = start + (uint64_t)(strtod(argv[2], NULL) * 1e9);
     uint64_t now = start;
     while (now < end && count < TIMES_MAX) {
         check(db, sqlite3_step(insert));
@@ -67,8 +67,9 @@ int main(int argc, char **argv)
         now = after;
     }
     qsort(times, count, sizeof *times, compare);
+    uint64_t median = times[count / 2];
     printf("{\"commits_per_second\":%.1f,\"commit_p50_us\":%.1f}\n", (double)count * 1e9 / (double)(now - start),
-           (double)times[count / 2] / 1000.0);
+           (double)median / 1000.0);
     sqlite3_finalize(insert);
     check(NULL, sqlite3_close(db));
     return 0;

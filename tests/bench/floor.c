@@ -52,7 +52,7 @@ static int pending_count;
 static unsigned long event_number;
 static bool batch;
 
-static void die(const char *format, ...)
+static _Noreturn void die(const char *format, ...)
 {
     va_list args;
 

@@ -151,9 +151,9 @@ static void read_options(int argc, char **argv)
             if (strcmp(name, texts[k].name) == 0)
                 *texts[k].value = value, known = true;
         if (strcmp(name, "port") == 0)
-            options.port = (uint16_t)atoi(value);
+            options.port = (uint16_t)strtoul(value, NULL, 10);
         else if (strcmp(name, "pid") == 0)
-            options.pid = (pid_t)atoi(value);
+            options.pid = (pid_t)strtol(value, NULL, 10);
         else if (strcmp(name, "stream-header") == 0)
             set_text(options.stream_headers, value);
         else if (strcmp(name, "emit-header") == 0)

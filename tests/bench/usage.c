@@ -1,7 +1,8 @@
 #include "usage.h"
 
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 uint64_t usage_cpu_ns(pid_t pid)
@@ -18,6 +19,7 @@ uint64_t usage_memory(pid_t pid)
 {
     char path[64];
     char line[256];
+    const char *name = "RssAnon:";
     uint64_t kib = 0;
 
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
@@ -25,8 +27,8 @@ uint64_t usage_memory(pid_t pid)
     if (file == NULL)
         return 0;
     while (fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "RssAnon: %" SCNu64, &kib) == 1)
-            break;
+        if (strncmp(line, name, strlen(name)) == 0)
+            kib = strtoull(line + strlen(name), NULL, 10);
     fclose(file);
     return kib * 1024;
 }

@@ -92,6 +92,9 @@ local function all_bars(list)
       held = held + (bar.holds and 1 or 0)
     end
   end
+  if #rows == 0 then
+    return "No bar has been measured."
+  end
   return ("%d of %d bars hold.\n\n%s"):format(held, #rows,
     table_of({ "workload", "bar", "limit", "median", "" }, rows))
 end

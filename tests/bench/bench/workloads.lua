@@ -103,10 +103,10 @@ workloads[#workloads + 1] = {
   shows = "event_cpu_us",
   order = { "1k", "19k", "floor-1k", "floor-19k" },
   runs = {
-    ["1k"] = targeted("pillar", 1000, 1000, 1, 5000),
-    ["19k"] = targeted("pillar", 19000, 19000, 1, 5000),
-    ["floor-1k"] = targeted("floor", 1000, 1000, 1, 5000),
-    ["floor-19k"] = targeted("floor", 19000, 19000, 1, 5000),
+    ["1k"] = targeted("pillar", 1000, 1000, 1, 20000),
+    ["19k"] = targeted("pillar", 19000, 19000, 1, 20000),
+    ["floor-1k"] = targeted("floor", 1000, 1000, 1, 20000),
+    ["floor-19k"] = targeted("floor", 19000, 19000, 1, 20000),
   },
   bars = { { "19,000 / 1,000 streams", ratio("19k", "1k", "event_cpu_us"), "<=", 1.15 } },
 }
@@ -266,7 +266,7 @@ add_curve("streams-to-all", "one event to all streams, by their number", "delive
   end)
 
 add_curve("streams-to-one", "one event to one stream, by the number of all", "event_cpu_us", STREAMS,
-  function(server, x) return targeted(server, x, x, 1, 5000) end)
+  function(server, x) return targeted(server, x, x, 1, 20000) end)
 
 add_curve("targets", "one event to some of 10,000 users with a stream each, by their number", "delivery_cpu_us",
   { x = "targets", at = { 1, 10, 1000 }, series = { "floor", "pillar" }, also = "event_cpu_us" },
@@ -277,7 +277,7 @@ add_curve("history", "one event to one of 1,000 streams, by the number of events
   { x = "events kept", at = { 10, 1000, 10000, 100000 }, series = { "pillar" } },
   function(server, x)
     local args = { "--history-events=" .. x, "--history-bytes=8GiB" }
-    return targeted(server, 1000, 1000, 1, 5000, { args = args, warmup = x + x // 10 + 1000 })
+    return targeted(server, 1000, 1000, 1, 20000, { args = args, warmup = x + x // 10 + 1000 })
   end)
 
 -- The log holds 100,000 events that name ten users each; they are the same ones again and again, or each time others.

@@ -105,12 +105,24 @@ void transport_stop_reading(struct transport *t)
     (void)uv_read_stop((uv_stream_t *)&t->tcp);
 }
 
+/* uv_try_write, by way of the socket: the kernel takes longer for a write(), which may go to a file, than for a send(). */
 ssize_t transport_try_write(struct transport *t, const uv_buf_t *parts, unsigned count)
 {
-    if (uv_is_closing((uv_handle_t *)&t->tcp))
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = count};
+    ssize_t written;
+    int fd;
+
+    if (uv_is_closing((uv_handle_t *)&t->tcp) || uv_fileno((const uv_handle_t *)&t->tcp, &fd) != 0)
         return UV_ECANCELED;
-    int written = uv_try_write((uv_stream_t *)&t->tcp, parts, count);
-    return written == UV_EAGAIN ? 0 : written;
+    if (uv_stream_get_write_queue_size((const uv_stream_t *)&t->tcp) > 0)
+        return 0; /* nothing goes before what waits */
+    do
+        written = count == 1 ? send(fd, parts->base, parts->len, MSG_DONTWAIT | MSG_NOSIGNAL)
+                             : sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (written < 0 && errno == EINTR);
+    if (written >= 0)
+        return written;
+    return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : uv_translate_sys_error(errno);
 }
 
 static void on_written(uv_write_t *request, int status)

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -70,6 +71,8 @@ static struct {
     int (*sqlite3_step)(sqlite3_stmt *statement);
     ssize_t (*write)(int fd, const void *bytes, size_t count);
     ssize_t (*writev)(int fd, const struct iovec *parts, int count);
+    ssize_t (*send)(int fd, const void *bytes, size_t count, int flags);
+    ssize_t (*sendmsg)(int fd, const struct msghdr *message, int flags);
     ssize_t (*pwrite64)(int fd, const void *bytes, size_t count, off64_t offset);
     int (*fdatasync)(int fd);
     int (*epoll_wait)(int epoll, struct epoll_event *events, int most, int timeout);
@@ -130,6 +133,8 @@ __attribute__((constructor)) static void begin(void)
     *(void **)&real.sqlite3_step = find("sqlite3_step");
     *(void **)&real.write = find("write");
     *(void **)&real.writev = find("writev");
+    *(void **)&real.send = find("send");
+    *(void **)&real.sendmsg = find("sendmsg");
     *(void **)&real.pwrite64 = find("pwrite64");
     *(void **)&real.fdatasync = find("fdatasync");
     *(void **)&real.epoll_wait = find("epoll_wait");
@@ -324,6 +329,20 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
 {
     look_at_bytes(fd, parts, count);
     return real.writev(fd, parts, count);
+}
+
+ssize_t send(int fd, const void *bytes, size_t count, int flags)
+{
+    struct iovec part = {(void *)bytes, count};
+
+    look_at_bytes(fd, &part, 1);
+    return real.send(fd, bytes, count, flags);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    look_at_bytes(fd, message->msg_iov, (int)message->msg_iovlen);
+    return real.sendmsg(fd, message, flags);
 }
 
 int epoll_wait(int epoll, struct epoll_event *events, int most, int timeout)

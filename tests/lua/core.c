@@ -23,6 +23,7 @@ static int release(lua_State *L)
 
     buf_free(&fake->state.traceback);
     buf_free(&fake->state.scratch);
+    buf_free(&fake->state.json);
     buf_free(&fake->list);
     return 0;
 }

@@ -93,8 +93,10 @@ static size_t usable_connections(size_t wanted)
                       : DESCRIPTORS_RESERVED;
     if (limit.rlim_cur == RLIM_INFINITY || wanted <= room)
         return wanted;
-    log_warn("http", "max-connections is cut from %zu to %zu: the process may open %llu files (ulimit -Hn)", wanted,
-             room, (unsigned long long)limit.rlim_cur);
+    log_warn("http",
+             "max-connections is cut from %zu to %zu: the process may open %llu files, and needs %zu: LimitNOFILE=, or "
+             "ulimit -Hn",
+             wanted, room, (unsigned long long)limit.rlim_cur, wanted + DESCRIPTORS_RESERVED);
     return room;
 }
 
@@ -126,10 +128,9 @@ struct stream_config broker_stream_config(const struct pillar_broker *b)
 
 static size_t limit_connections(const struct settings *s)
 {
-    size_t connections = usable_connections((size_t)s->max_connections);
-
-    host_limits_check("/proc", connections);
-    return connections;
+    host_limits_check("/proc",
+                      (size_t)s->max_connections); /* as many as are wanted: the limits are to be raised together */
+    return usable_connections((size_t)s->max_connections);
 }
 
 static struct http_config http_settings(const struct pillar_broker *b, const char *host, uint16_t port)

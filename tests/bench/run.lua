@@ -106,9 +106,19 @@ local function read_arguments()
   return times, writes, wanted
 end
 
+--- Before anything is measured.
+local function check_workload(workload)
+  for _, name in ipairs(workload.order) do
+    if not workload.runs[name] then
+      error(("the workload %s: its order names %s, and its runs do not"):format(workload.name, name), 0)
+    end
+  end
+end
+
 local function select_workloads(wanted)
   local selected = {}
   for _, workload in ipairs(workloads) do
+    check_workload(workload)
     if not next(wanted) or wanted[workload.name] then
       selected[#selected + 1] = workload
       wanted[workload.name] = wanted[workload.name] and "found" or nil

@@ -52,7 +52,10 @@ static bool read_members(struct str object, struct arena *arena, struct given *g
         if (place == NULL) {
             char text[ERROR_FIELD_MAX];
             snprintf(text, sizeof text, "%.*s", STR_ARG(name));
-            return error_field(e, text, "%s is not a field of an event", text);
+            return error_field(e, text,
+                               "%s is not a field of an event; there are entity, action, entityId, projectId, userId, "
+                               "sessionId, targetUserIds, everyone and data",
+                               text);
         }
         *place = json_kind_of(value) == JSON_NULL && place != &given->data ? STR_NONE : value;
     }
@@ -139,9 +142,12 @@ static bool read_audience(const struct job *job, const struct given *given, stru
         return true;
     }
     if (given->targets.len == 0)
-        return error_field(e, "targetUserIds", "targetUserIds is missing; give a list of user ids, or everyone");
+        return error_field(e, "targetUserIds",
+                           "targetUserIds is missing; give a list of user ids, or \"everyone\": true");
     if (json_kind_of(given->targets) != JSON_LIST)
-        return error_field(e, "targetUserIds", "targetUserIds must be a list of user ids");
+        return error_field(
+            e, "targetUserIds",
+            "targetUserIds must be a list of user ids; for all users give \"everyone\": true in its place");
     return read_targets(job, given->targets, f, e);
 }
 

@@ -41,7 +41,9 @@ function report.summary(all)
       held = held + (bar.holds and 1 or 0)
     end
   end
-  print(("\n%d of %d bars hold."):format(held, count))
+  if count > 0 then
+    print(("\n%d of %d bars hold."):format(held, count))
+  end
 end
 
 return report

@@ -26,6 +26,7 @@ end
 -- writes each of them often.
 local shapes, shape_count = {}, 0
 local SHAPES_MAX = 1024
+local SHAPE_BYTES_MAX = 1024 -- of the names: a client may make them up, where a script passes them on
 
 ---@class pillar.Shape
 ---@field columns string[] sorted, so that the same columns give the same statement
@@ -60,10 +61,14 @@ local function shape_of(values, what)
     count = count + 1
     columns[count] = column
   end
-  local key = table.concat(columns, "\0") -- no column has a NUL in its name
+  local key = table.concat(columns, "\0")
   local shape = shapes[key]
-  if not shape then
-    shape = make_shape(columns)
+  -- A name that holds a NUL, or is empty, may look like other names that are known. It is none: make_shape says so.
+  if shape and #shape.columns == count then
+    return shape
+  end
+  shape = make_shape(columns)
+  if #key <= SHAPE_BYTES_MAX then
     if shape_count == SHAPES_MAX then
       shapes, shape_count = {}, 0
     end

@@ -124,6 +124,14 @@ describe("POST /api/emit", function()
     end
   end)
 
+  it("refuses a body of which nothing is said", function()
+    local answer = broker:request("POST", "/api/emit", {
+      headers = { Authorization = "Bearer " .. key }, body = cjson.encode(event()),
+    })
+    assert.equal(415, answer.status)
+    assert.same({ emitted = 1 }, emit(event()):json())
+  end)
+
   it("leaves out the session that it names, together with its user", function()
     emit {
       event { userId = "ada", sessionId = "tab" },

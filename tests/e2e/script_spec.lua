@@ -173,6 +173,22 @@ describe("in a script", function()
     assert.equal('{"value":[null]}', select(2, result("return { pillar.null }")))
   end)
 
+  it("db tells a column's name that looks like others from them", function()
+    for _, names in ipairs { '{ [""] = 1 }', '{ ["i\\0t"] = 1 }' } do
+      for _, call in ipairs { 'db:insert("things", %s)', 'db:update("things", 1, %s)' } do
+        assert.truthy(problem([[
+          db:insert("things", {})
+          db:insert("things", { i = 1, t = "x" })
+          return ]] .. call:format(names)):find("must be named by a string", 1, true))
+      end
+    end
+  end)
+
+  it("db gives a name of a row that two columns have once", function()
+    local row = 'return db:row("SELECT NULL AS a, NULL AS a, 1 AS b")'
+    assert.equal('{"value":{"b":1,"a":null}}', select(2, result(row)))
+  end)
+
   it("db gives every type back exactly", function()
     assert.equal("9223372036854775807 -9223372036854775808 integer", result([[
       local row = db:insert("things", { i = math.maxinteger })

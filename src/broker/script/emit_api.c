@@ -234,7 +234,7 @@ static bool is_json(struct str content_type)
 {
     static const struct str top = {"application/", 12};
     static const struct str suffix = {"+json", 5};
-    struct str kind;
+    struct str kind = STR_NONE; /* where the header is missing there is nothing to split */
 
     (void)str_split(&content_type, ';', &kind);
     kind = str_trim(kind);

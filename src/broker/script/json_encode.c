@@ -189,6 +189,19 @@ static void write_list(const struct writer *w, int index, lua_Integer length, co
     buf_append_char(w->out, ']');
 }
 
+/* Whether the name on the stack's top is that of a column before number i, as a join may have it: a row has it once. */
+static bool is_named_before(lua_State *L, int columns, lua_Integer i)
+{
+    bool found = false;
+
+    for (lua_Integer before = 1; before < i && !found; before++) {
+        lua_rawgeti(L, columns, before);
+        found = lua_rawequal(L, -1, -2) != 0;
+        lua_pop(L, 1);
+    }
+    return found;
+}
+
 /* Which columns of a row are NULL is known only to its metatable, whose columns are at `columns`. */
 static void write_null_columns(const struct writer *w, int index, int columns, size_t first)
 {
@@ -198,13 +211,15 @@ static void write_null_columns(const struct writer *w, int index, int columns, s
     for (lua_Integer i = 1; i <= count; i++) {
         lua_rawgeti(L, columns, i);
         lua_pushvalue(L, -1);
-        if (lua_rawget(L, index) == LUA_TNIL) {
+        bool null = lua_rawget(L, index) == LUA_TNIL;
+        lua_pop(L, 1);
+        if (null && !is_named_before(L, columns, i)) {
             if (w->out->len > first)
                 buf_append_char(w->out, ',');
-            write_key(w, lua_gettop(L) - 1, NULL);
+            write_key(w, lua_gettop(L), NULL);
             buf_append_str(w->out, STR("null"));
         }
-        lua_pop(L, 2);
+        lua_pop(L, 1);
     }
 }
 

@@ -24,8 +24,6 @@ struct emitter {
 static struct emitter *emitters;
 static struct buf request;
 
-extern int load_epoll;
-
 void emit_open(void)
 {
     emitters = calloc(options.in_flight, sizeof *emitters);

@@ -58,6 +58,7 @@ struct results {
 extern struct options options;
 extern struct results results;
 extern struct on_its_way window[WINDOW];
+extern int load_epoll; /* of all connections that are open */
 
 uint64_t now_ns(void);
 

@@ -36,8 +36,6 @@ static int opening_epoll = -1;
 static char **tokens;
 static uint64_t token_count;
 
-extern int load_epoll; /* of all that are open */
-
 static void read_tokens(void)
 {
     char line[4096];
